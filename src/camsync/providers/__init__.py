@@ -1,0 +1,1 @@
+"""The vendors' backends. Nobody imports them by path: `camsync.registry` knows their names."""

@@ -1,0 +1,190 @@
+"""The connection test: one step after the other, each with what was seen and what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..._time import TimeSpan, utcnow
+from ...errors import AuthenticationError, CamsyncError, CertificateError
+from ...models import Channel, Check, CheckStatus, Recording
+
+
+if TYPE_CHECKING:
+    from ._client import IsapiClient
+    from ._provider import HikvisionISAPI
+
+
+_LOOK_BACK_HOURS = 24
+_SKEW_TO_MENTION = dt.timedelta(seconds=60)
+_FEW_TRIES = 3
+_FIRST_BYTES = 64 * 1024
+_CHANNELS_TO_TRY = 4
+
+
+@attrs.define
+class Diagnosis:
+    """Runs the steps against one device; stops where going on makes no sense."""
+
+    provider: HikvisionISAPI
+    client: IsapiClient
+    _channels: tuple[Channel, ...] = ()
+    _recording: Recording | None = None
+
+    def run(self) -> Iterator[Check]:
+        """Yield the steps' results as they come; steps that cannot run are marked skipped."""
+        steps: dict[str, Callable[[], Check]] = {
+            "tcp": self._tcp,
+            "tls": self._tls,
+            "lock": self._lock,
+            "login": self._login,
+            "clock": self._clock,
+            "channels": self._list,
+            "search": self._search,
+            "download": self._download,
+        }
+        needed = {"tcp", "tls", "lock", "login"}
+        broken = ""
+        for name, step in steps.items():
+            if broken:
+                seen = f"not tried, because step '{broken}' failed"
+                yield Check(name=name, status=CheckStatus.SKIPPED, seen=seen)
+                continue
+            check = self._guarded(name, step)
+            if check.status is CheckStatus.FAILED and name in needed:
+                broken = name
+            yield check
+
+    @staticmethod
+    def _guarded(name: str, step: Callable[[], Check]) -> Check:
+        try:
+            return attrs.evolve(step(), name=name)
+        except CamsyncError as error:
+            return Check(
+                name=name,
+                status=CheckStatus.FAILED,
+                seen=error.message,
+                advice=error.next_step or "",
+                category=error.category,
+            )
+
+    def _tcp(self) -> Check:
+        self.client.transport.connect()
+        return _ok(f"{self.client.transport.address} accepts connections")
+
+    def _tls(self) -> Check:
+        transport = self.client.transport
+        if not transport.address.secure:
+            return _warning(
+                "plain HTTP: footage and names can be read on the way, the password cannot",
+                "use https=True (hikvisions://…) if the recorder offers it",
+            )
+        shown = transport.peer_fingerprint()
+        try:
+            transport.request("GET", "/ISAPI/Security/userCheck", anonymous=True)
+        except CertificateError as error:
+            return Check(
+                name="tls",
+                status=CheckStatus.FAILED,
+                seen=f"{error.message}; it shows {shown}",
+                advice=f"if that is the recorder's own certificate, use verify='{shown}'",
+                category=error.category,
+            )
+        return _ok(f"the certificate is trusted; its fingerprint is {shown}")
+
+    def _lock(self) -> Check:
+        """Look at the lock before the password is tried: that costs no try."""
+        try:
+            state = self.client.login_state()
+        except CamsyncError as error:
+            return _ok(f"{error.message}; that is normal for some firmware")
+        if state.locked:
+            minutes = int(state.unlock_after.total_seconds() / 60) if state.unlock_after else None
+            left = f" for {minutes} more minutes" if minutes is not None else ""
+            return Check(
+                name="lock",
+                status=CheckStatus.FAILED,
+                seen=f"the device is locked against logins{left}",
+                advice="wait, or unlock on the recorder under System > User",
+                category=AuthenticationError.category,
+            )
+        tries = state.tries_left
+        if tries is not None and tries < _FEW_TRIES:
+            return _warning(
+                f"not locked, but only {tries} failed logins are left",
+                "make sure that the password is right before going on",
+            )
+        return _ok("not locked")
+
+    def _login(self) -> Check:
+        (device,) = self.provider.devices()
+        return _ok(f"logged in to {device.model} '{device.name}', firmware {device.firmware}")
+
+    def _clock(self) -> Check:
+        clock = self.provider.clock()
+        local = clock.local(utcnow() + clock.skew)
+        seen = (
+            f"the device says {local:%Y-%m-%d %H:%M:%S}, zone {clock.declared or clock.zone}; "
+            f"Z means {clock.z_means.value} ({clock.reason})"
+        )
+        if not clock.certain:
+            return _warning(seen, "pass time_mode='local' or 'utc' once you know which is right")
+        if abs(clock.skew) > _SKEW_TO_MENTION:
+            skew = int(clock.skew.total_seconds())
+            return _warning(
+                f"{seen}; its clock is {abs(skew)} s {'ahead' if skew > 0 else 'behind'}",
+                "switch on NTP on the recorder, or recordings carry wrong times",
+            )
+        return _ok(seen)
+
+    def _list(self) -> Check:
+        self._channels = tuple(self.provider.channels())
+        offline = [channel.name for channel in self._channels if channel.online is False]
+        if not self._channels:
+            return _warning("the device lists no channels", "add cameras on the recorder")
+        seen = f"{len(self._channels)} channels"
+        if offline:
+            return _warning(f"{seen}; offline: {', '.join(offline)}", "check these cameras")
+        return _ok(seen)
+
+    def _search(self) -> Check:
+        span = TimeSpan.last(hours=_LOOK_BACK_HOURS)
+        count = 0
+        for channel in self._channels[:_CHANNELS_TO_TRY]:
+            for recording in self.provider.search(channel, span):
+                count += 1
+                if not recording.in_progress:
+                    self._recording = recording
+            if self._recording is not None:
+                break
+        if self._recording is None:
+            return _warning(
+                f"no finished recording in the last {_LOOK_BACK_HOURS} h "
+                f"on the first {_CHANNELS_TO_TRY} channels ({count} in progress)",
+                "check the recording schedule, and the time settings",
+            )
+        return _ok(f"{count} recordings in the last {_LOOK_BACK_HOURS} h of {channel.name!r}")
+
+    def _download(self) -> Check:
+        if self._recording is None:
+            seen = "not tried, because no finished recording was found"
+            return Check(name="download", status=CheckStatus.SKIPPED, seen=seen)
+        buffer = memoryview(bytearray(_FIRST_BYTES))
+        with self.provider.open(self._recording) as stream:
+            count = stream.readinto(buffer)
+            stream.abort()
+        start = bytes(buffer[:4])
+        kind = "an IMKH header" if start == b"IMKH" else f"the bytes {start.hex()}"
+        return _ok(f"footage arrives ({count} bytes read); it begins with {kind}")
+
+
+def _ok(seen: str) -> Check:
+    return Check(name="", status=CheckStatus.OK, seen=seen)
+
+
+def _warning(seen: str, advice: str) -> Check:
+    return Check(name="", status=CheckStatus.WARNING, seen=seen, advice=advice)

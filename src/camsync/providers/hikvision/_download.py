@@ -1,0 +1,222 @@
+"""The bytes of a recording: ``ContentMgmt/download``.
+
+What is known of real answers: ``Opaque/data`` with a ``Content-Length`` that is right, missing,
+zero or wrong; a connection that stays open after the last byte; nothing at all after the
+headers; an error document with status 200. No source shows a 206, so nothing is resumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+
+from collections.abc import Iterator
+
+from ...errors import (
+    CamsyncError,
+    ConfigurationError,
+    DeviceTimeoutError,
+    DownloadUnsupportedError,
+    ProtocolError,
+    ShortReadError,
+    UnsupportedError,
+)
+from ...models import Recording
+from ...transport import BulkReply
+from ._client import IsapiClient
+from ._dialect import download_body
+from ._errors import METHOD_NOT_ALLOWED, error_for, read_status
+from ._matches import uri_fields
+
+
+_PATH = "ContentMgmt/download"
+_VERBS = ("POST", "GET")  # GET with a body is the documented form; some recorders refuse it
+_HEAD = 4096
+_GRACE = 3.0
+"""Seconds of silence that end a stream which already has every announced byte."""
+_LONGEST_DOCUMENT = 64 * 1024
+
+
+class IsapiStream:
+    """The open bytes of one recording (a `camsync.provider.ByteStream`).
+
+    The end is where ``Content-Length`` and the listing agree. Where they do not, or where there
+    is no length, reading goes on to the end of the connection, or to a short silence once
+    everything announced is here; the listing's size is the one to be reached.
+    """
+
+    container = "mpeg-ps"
+    offset = 0
+
+    def __init__(self, reply: BulkReply, announced: int | None) -> None:
+        self._reply = reply
+        self._declared = reply.declared or None
+        self._announced = announced
+        agreed = self._declared is not None and announced in (None, self._declared)
+        self._exact = self._declared if agreed else None
+        self._received = 0
+        self._aborted = threading.Event()
+        self._hurried = False
+        if self._exact is None:
+            reply.ignore_length()
+        self._head = b""
+        self._head = self._peek()
+
+    @property
+    def size(self) -> int | None:
+        """The bytes that the stream will hold before it reports its end without an error."""
+        return self._announced or self._declared
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes, which `readinto` still hands out."""
+        return self._head
+
+    def document(self) -> bytes:
+        """Read the answer as the error document that its first bytes show it to be."""
+        longest = self._declared or _LONGEST_DOCUMENT
+        content = bytearray()
+        buffer = memoryview(bytearray(_HEAD))
+        self._reply.wait(_GRACE)
+        with contextlib.suppress(ShortReadError, DeviceTimeoutError):  # not the footage's length
+            while len(content) < longest and (count := self.readinto(buffer)):
+                content += buffer[:count]
+        return bytes(content)
+
+    def _peek(self) -> bytes:
+        buffer = bytearray(_HEAD)
+        return bytes(buffer[: self._fill(memoryview(buffer))])
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill *buffer*; see `camsync.provider.ByteStream.readinto`."""
+        if self._head:
+            count = min(len(self._head), len(buffer))
+            buffer[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        return self._fill(buffer)
+
+    def _fill(self, buffer: memoryview) -> int:
+        if self._exact is not None:
+            buffer = buffer[: self._exact - self._received]
+            if not buffer:
+                return 0
+        count = self._receive(buffer)
+        self._received += count
+        if count == 0:
+            self._check_end()
+        return count
+
+    def _receive(self, buffer: memoryview) -> int:
+        enough = self._exact is None and self._received >= self._least
+        if enough and not self._hurried:
+            self._hurried = True
+            self._reply.wait(_GRACE)
+        try:
+            return self._reply.readinto(buffer)
+        except DeviceTimeoutError:
+            if enough:  # it holds the connection open at 100 %
+                return 0
+            raise
+
+    @property
+    def _least(self) -> float:
+        """The smaller of the announced sizes: from here on, silence may be the end."""
+        sizes = [size for size in (self._declared, self._announced) if size is not None]
+        return min(sizes, default=math.inf)
+
+    def _check_end(self) -> None:
+        if self._received == 0 and not self._aborted.is_set():
+            msg = "the device accepted the download and sent nothing"
+            raise ShortReadError(msg, expected=self.size, received=0)
+        if self.size is not None and self._received < self.size:
+            msg = f"the device sent {self._received} of {self.size} bytes and stopped"
+            raise ShortReadError(msg, expected=self.size, received=self._received)
+
+    def abort(self) -> None:
+        """Break off from any thread."""
+        self._aborted.set()
+        self._reply.abort()
+
+    def __repr__(self) -> str:
+        return f"<IsapiStream {self._received} of {self.size} bytes>"
+
+
+class Downloader:
+    """Opens recordings of one device and remembers the verb that it understands."""
+
+    def __init__(self, client: IsapiClient) -> None:
+        self._client = client
+        self._verb: str | None = None
+
+    @contextlib.contextmanager
+    def open(self, recording: Recording) -> Iterator[IsapiStream]:
+        """Open the bytes of *recording*; the connection is released at the end of the block.
+
+        Raises:
+            CamsyncError: The device refuses, is busy, or sends no footage. Nothing is tried
+                again here; the download engine does that.
+        """
+        uri = playback_uri(recording)
+        reply = self._request(download_body(uri))
+        try:
+            stream = IsapiStream(reply, recording.size)
+            _check_head(stream, reply)
+            yield stream
+        finally:
+            reply.close()
+
+    def _request(self, body: bytes) -> BulkReply:
+        if self._verb is not None:
+            return self._client.stream(self._verb, _PATH, body)
+        refused: CamsyncError | None = None
+        for verb in _VERBS:
+            try:
+                reply = self._client.stream(verb, _PATH, body)
+            except UnsupportedError as error:
+                if error.vendor_sub_code != METHOD_NOT_ALLOWED and error.http_status != _NO_VERB:
+                    raise _unsupported(error) from error
+                refused = refused or error
+                continue
+            self._verb = verb
+            return reply
+        raise _unsupported(refused) from refused
+
+
+_NO_VERB = 405
+
+
+def _unsupported(error: CamsyncError | None) -> DownloadUnsupportedError:
+    said = error.message if error is not None else "no verb is accepted"
+    return DownloadUnsupportedError(
+        f"this device does not hand out footage over ISAPI: {said}",
+        vendor_code=error.vendor_code if error else None,
+        vendor_sub_code=error.vendor_sub_code if error else None,
+        http_status=error.http_status if error else None,
+        next_step="check that the account may play back remotely, and the firmware's version",
+    )
+
+
+def playback_uri(recording: Recording) -> str:
+    """Return the URI that the device issued for *recording*.
+
+    Raises:
+        ConfigurationError: The recording does not come from a search on a Hikvision device.
+    """
+    uri = recording.raw.get("playbackURI")
+    if not isinstance(uri, str) or "://" not in uri or "name" not in uri_fields(uri):
+        msg = f"{recording.key} carries no playback URI"
+        raise ConfigurationError(msg, next_step="get it from search(), or from locate(key)")
+    return uri
+
+
+def _check_head(stream: IsapiStream, reply: BulkReply) -> None:
+    """Recognise an error document that comes with status 200."""
+    if stream.head.lstrip()[:1] != b"<":
+        return
+    document = stream.document()
+    if read_status(document) is None:
+        msg = f"instead of footage the device sent a document: {document[:60]!r}"
+        raise ProtocolError(msg, http_status=reply.status)
+    raise error_for(reply.status, document, reply.headers, _PATH)

@@ -1,0 +1,209 @@
+"""Searching: windows, dialects, pages. Serial per device: most bear one search at a time."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import logging
+import threading
+import uuid
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ..._time import DeviceClock, TimeSpan, ZMeaning
+from ...errors import (
+    CamsyncError,
+    DeviceBusyError,
+    DeviceFaultError,
+    ProtocolError,
+    RecordingNotFoundError,
+    RequestRejectedError,
+    UnsupportedError,
+)
+from ...models import DeviceKind
+from . import _xml
+from ._client import IsapiClient
+from ._dialect import DIALECTS, Dialect, daily_body
+from ._matches import Match, Page, read_page
+
+
+_log = logging.getLogger("camsync.hikvision")
+_PATH = "ContentMgmt/search"
+WINDOW = dt.timedelta(days=1)
+_NARROWEST = dt.timedelta(hours=1)
+_MOST_PAGES = 2000
+_FORBIDDEN = 403
+
+
+class WrongTrackError(ProtocolError):
+    """The device answered for another track than the one asked for."""
+
+
+# After these, another way to write the request may be understood.
+_MISUNDERSTOOD = (RequestRejectedError, UnsupportedError, WrongTrackError)
+
+
+class Searcher:
+    """Runs searches on one device and remembers the dialect that it understands.
+
+    Args:
+        kind: What the device is; cameras say "nothing found" in their own way.
+    """
+
+    def __init__(self, client: IsapiClient, kind: Callable[[], DeviceKind]) -> None:
+        self._client = client
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._dialect: Dialect | None = None
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The dialect that has worked, or None before the first match."""
+        return self._dialect
+
+    def windows(
+        self, track: str, span: TimeSpan, clock: DeviceClock
+    ) -> Iterator[tuple[TimeSpan, list[Match]]]:
+        """Yield day windows of *span*, oldest first, with the matches that overlap each.
+
+        A window that the device fails on (V4.61.030 answers HTTP 500 to wide ones) is split;
+        its days without recordings are skipped if the device can tell which.
+        """
+        for window in span.split(WINDOW):
+            yield from self._window(track, window, clock)
+
+    def _window(
+        self, track: str, window: TimeSpan, clock: DeviceClock
+    ) -> Iterator[tuple[TimeSpan, list[Match]]]:
+        try:
+            yield window, self.matches(track, *wire_bounds(window, clock))
+        except DeviceFaultError:
+            if window.duration <= _NARROWEST:
+                raise
+            if self._surely_empty(track, window, clock):
+                return
+            _log.info("search_window_split", extra={"camsync_window": str(window)})
+            for part in window.split(window.duration / 4):
+                yield from self._window(track, part, clock)
+
+    def _surely_empty(self, track: str, window: TimeSpan, clock: DeviceClock) -> bool:
+        """Whether the device's calendar has no recording on any local day of *window*."""
+        first, last = (clock.local(moment).date() for moment in (window.start, window.end))
+        months = {(day.year, day.month) for day in (first, last)}
+        try:
+            days = {day for year, month in months for day in self.days(track, year, month)}
+        except CamsyncError as error:
+            _log.info("no_calendar", extra={"camsync_error": str(error)})
+            return False
+        return not any(first <= day <= last for day in days)
+
+    def days(self, track: str, year: int, month: int) -> list[dt.date]:
+        """Return the device-local days of a month on which *track* has recordings.
+
+        Raises:
+            CamsyncError: The device cannot tell; not every camera can.
+        """
+        path = f"ContentMgmt/record/tracks/{track}/dailyDistribution"
+        root = self._client.call("POST", path, daily_body(year, month))
+        days = _xml.find(root, "dayList")
+        if days is None:
+            msg = "the device's calendar has no list of days"
+            raise ProtocolError(msg)
+        longest = calendar.monthrange(year, month)[1]
+        numbers = (
+            _xml.number(item, "dayOfMonth")
+            for item in _xml.children(days, "day")
+            if _xml.flag(item, "record")
+        )
+        return [dt.date(year, month, day) for day in numbers if day and 0 < day <= longest]
+
+    def matches(self, track: str, start: str, end: str) -> list[Match]:
+        """Return all matches between two wire times, in the device's order, without duplicates.
+
+        Raises:
+            CamsyncError: The search failed in every dialect.
+        """
+        with self._lock:
+            if self._dialect is not None:
+                try:
+                    return self._pages(self._dialect, track, start, end)
+                except _MISUNDERSTOOD:
+                    self._dialect = None  # a firmware update, perhaps: learn anew
+            return self._learn(track, start, end)
+
+    def _learn(self, track: str, start: str, end: str) -> list[Match]:
+        errors: list[CamsyncError] = []
+        for dialect in DIALECTS:
+            try:
+                matches = self._pages(dialect, track, start, end)
+            except _MISUNDERSTOOD as error:
+                errors.append(error)
+                continue
+            if matches:  # an empty answer proves nothing
+                self._dialect = dialect
+            return matches
+        # The first answer to the most common form says most; a wrong track says what is odd.
+        odd = [error for error in errors if isinstance(error, WrongTrackError)]
+        raise (odd or errors)[0]
+
+    def _pages(self, dialect: Dialect, track: str, start: str, end: str) -> list[Match]:
+        """Fetch all pages with one constant search id: a new id would give page one for ever."""
+        search_id = uuid.uuid4()
+        found: dict[tuple[str, str, str], Match] = {}
+        position = 0
+        for _ in range(_MOST_PAGES):
+            page = self._page(dialect.verb, dialect.body(search_id, track, start, end, position))
+            fresh = [match for match in page.matches if match.identity not in found]
+            _check_track(track, page.matches)
+            found.update((match.identity, match) for match in fresh)
+            # Some firmware lists a file twice; counting it twice would skip the next one.
+            position += len({match.identity for match in page.matches})
+            if not (page.more and fresh):
+                return list(found.values())
+        msg = f"the search does not end after {_MOST_PAGES} pages"
+        raise ProtocolError(msg)
+
+    def _page(self, verb: str, body: bytes) -> Page:
+        try:
+            return read_page(self._client.call(verb, _PATH, body, final=self._says_nothing))
+        except RecordingNotFoundError:
+            return _NOTHING
+        except DeviceBusyError as error:
+            if self._says_nothing(error):
+                return _NOTHING
+            raise
+
+    def _says_nothing(self, error: CamsyncError) -> bool:
+        """Whether *error* is a camera's way to say that nothing was found.
+
+        IPC V5.7.20 and V5.7.23 answer 403 "Invalid Operation"; on a recorder the same words mean
+        too many connections.
+        """
+        refused = isinstance(error, DeviceBusyError) and error.http_status == _FORBIDDEN
+        return refused and self._kind() is DeviceKind.CAMERA
+
+
+_NOTHING = Page(matches=(), more=False, total=0)
+
+
+def _check_track(track: str, matches: Sequence[Match]) -> None:
+    """Refuse an answer for another track: HiWatch DS-N308 searches 101 whatever is asked."""
+    strangers = {match.track for match in matches} - {track}
+    if strangers:
+        msg = f"the device was asked for track {track} and answers for {min(strangers)!r}"
+        raise WrongTrackError(msg)
+
+
+def wire_bounds(window: TimeSpan, clock: DeviceClock) -> tuple[str, str]:
+    """Write a window the way the device reads it.
+
+    When clocks go back inside it, wall times inside lie before that of its start and behind that
+    of its end, so the widest reading is sent; what is too much is filtered out later.
+    """
+    before = clock.local(window.start).utcoffset() or dt.timedelta(0)
+    after = clock.local(window.end).utcoffset() or dt.timedelta(0)
+    back = max(before - after, dt.timedelta(0))
+    if not back or clock.z_means is ZMeaning.UTC:
+        return clock.to_wire(window.start), clock.to_wire(window.end)
+    first = min(clock.to_wire(window.start), clock.to_wire(window.start - back))
+    return first, max(clock.to_wire(window.end), clock.to_wire(window.end + back))

@@ -1,0 +1,142 @@
+"""HTTP with a device: timeouts, TLS policy, one shared login, errors with names.
+
+The only importer of requests. Two byte paths share address, login and TLS context: requests for
+the small control answers, `http.client` for footage (`_bulk` says why).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+
+from .._secret import Secret
+from ..errors import ConfigurationError
+from ._address import Address
+from ._bulk import Bulk, BulkReply
+from ._control import Answer, Control
+from ._login import UNAUTHORIZED, Login
+from ._mapping import mapped_errors
+from ._tls import TLSPolicy, Verify, fingerprint
+
+
+__all__ = [
+    "UNAUTHORIZED",
+    "Address",
+    "Answer",
+    "BulkReply",
+    "TLSPolicy",
+    "Transport",
+    "Verify",
+    "fingerprint",
+]
+
+XML = 'application/xml; charset="UTF-8"'
+
+
+class Transport:
+    """Everything that goes to and comes from one device. Thread-safe.
+
+    Args:
+        timeout: Seconds to connect, and seconds of silence before giving up; both required.
+        allow_basic: Permit Basic login without TLS.
+
+    Raises:
+        ConfigurationError: A timeout is not positive, or the user name is unusable.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        username: str,
+        password: Secret,
+        *,
+        tls: TLSPolicy,
+        timeout: tuple[float, float] = (10.0, 60.0),
+        allow_basic: bool = False,
+    ) -> None:
+        connect, read = timeout
+        if not (connect > 0 and read > 0):
+            msg = f"timeout must be two positive numbers of seconds, not {timeout!r}"
+            raise ConfigurationError(msg)
+        self.address = address
+        self.login = Login(username, password, basic_allowed=allow_basic or address.secure)
+        self._tls = tls
+        self._timeout = timeout
+        self._context = tls.context()
+        self._control = Control(address, tls, self._context, timeout)
+        self._bulk = Bulk(address, tls, self._context, timeout)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, *, anonymous: bool = False
+    ) -> Answer:
+        """Send a small request and return the whole answer, whatever its status.
+
+        Args:
+            path: The path and query, from ``/``.
+            anonymous: Send no login and leave a 401 as it is.
+
+        Raises:
+            AuthenticationError: The login was refused earlier; nothing was sent.
+            CamsyncError: The device cannot be reached, is silent, or has a wrong certificate.
+        """
+        prepared = self._control.prepare(method, path, body, XML)
+        if anonymous:
+            return self._control.send(prepared, None)
+        return self.login.run(
+            method,
+            prepared.path_url,
+            lambda authorization: self._control.send(prepared, authorization),
+        )
+
+    def stream(self, method: str, path: str, body: bytes | None = None) -> BulkReply:
+        """Send a request and return its answer with the body still to be read.
+
+        The caller closes the reply. Raises as `request` does.
+        """
+        return self.login.run(
+            method,
+            path,
+            lambda authorization: self._bulk.send(method, path, body, XML, authorization),
+        )
+
+    def connect(self) -> None:
+        """Open and close a TCP connection: the first step of a connection test.
+
+        Raises:
+            UnreachableError: It failed.
+        """
+        place = (self.address.host, self.address.port)
+        with (
+            mapped_errors(self.address, self._tls),
+            contextlib.closing(socket.create_connection(place, self._timeout[0])),
+        ):
+            pass
+
+    def peer_fingerprint(self) -> str:
+        """Return the ``sha256:`` fingerprint of the certificate that the device shows now.
+
+        It is fetched without trusting it, and nothing is sent over that connection.
+
+        Raises:
+            UnreachableError: No connection.
+            TLSError: No handshake.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        place = (self.address.host, self.address.port)
+        with (
+            mapped_errors(self.address, self._tls),
+            socket.create_connection(place, self._timeout[0]) as plain,
+            context.wrap_socket(plain, server_hostname=self.address.host) as secure,
+        ):
+            return fingerprint(secure.getpeercert(binary_form=True) or b"")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._control.close()
+        self._bulk.close()
+
+    def __repr__(self) -> str:
+        return f"<Transport {self.address} {self.login!r}>"

@@ -1,0 +1,204 @@
+"""The login that all threads and both byte paths of one provider share.
+
+Recorders lock the account after a few failed logins, so the rules are strict: until the password
+is proven, requests go one after the other; a 401 to a nonce that never worked is final; after
+that nothing is sent any more until somebody says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import threading
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from .._secret import Secret
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InsecureAuthenticationError,
+    ProtocolError,
+)
+from ._digest import Challenge, Nonce, choose, parse_challenges
+
+
+UNAUTHORIZED = 401
+_STALE_TRIES = 3
+
+
+class Reply(Protocol):
+    """What the login needs to know of an answer."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def challenges(self) -> Sequence[str]:
+        """The values of all ``WWW-Authenticate`` headers."""
+        ...
+
+    def discard(self) -> None:
+        """Throw the rest of the answer away, so that the connection can be used again."""
+        ...
+
+
+R = TypeVar("R", bound=Reply)
+Send = Callable[["str | None"], R]
+
+
+class _Basic:
+    """A password sent as it is; used only over TLS or by explicit wish."""
+
+    def __init__(self) -> None:
+        self.proven = False
+
+    def header(self, username: str, password: Secret, method: str, uri: str) -> str:
+        del method, uri  # Basic does not bind the request
+        token = base64.b64encode(f"{username}:{password.reveal()}".encode())
+        return f"Basic {token.decode()}"
+
+
+class Login:
+    """User name, password, and what the device thinks of them.
+
+    Args:
+        basic_allowed: Whether Basic may be used when no Digest is on offer.
+
+    Raises:
+        ConfigurationError: The user name cannot be sent in a header.
+    """
+
+    def __init__(self, username: str, password: Secret, *, basic_allowed: bool = False) -> None:
+        if not username or any(ord(char) < ord(" ") for char in username):
+            msg = "the user name is empty or holds control characters"
+            raise ConfigurationError(msg)
+        self.username = username
+        self._password = password
+        self._basic_allowed = basic_allowed
+        self._scheme: Nonce | _Basic | None = None
+        self._refusal: AuthenticationError | None = None
+        self._lock = threading.Lock()
+
+    def run(self, method: str, uri: str, send: Send[R]) -> R:
+        """Send a request with whatever login the device wants.
+
+        Costs one round trip once the device has accepted the password, two the first time and
+        when the nonce has expired.
+
+        Args:
+            uri: The request target exactly as it goes over the wire.
+            send: Sends the request with this ``Authorization`` (or none) and returns the reply.
+
+        Returns:
+            The reply; with status 401 when the login was refused for good.
+
+        Raises:
+            AuthenticationError: An earlier request was refused; nothing was sent.
+            InsecureAuthenticationError: Only Basic is on offer, and it is not allowed.
+        """
+        self.check()
+        scheme = self._scheme
+        if scheme is None or not scheme.proven:
+            with self._lock:
+                return self._first(method, uri, send)
+        reply = send(self._header(scheme, method, uri))
+        if reply.status != UNAUTHORIZED:
+            return reply
+        with self._lock:
+            return self._renew(method, uri, send, reply, scheme)
+
+    def check(self) -> None:
+        """Raise a fresh copy of the refusal, if there was one."""
+        if self._refusal is not None:
+            raise copy.copy(self._refusal)
+
+    def explain(self, refusal: AuthenticationError) -> None:
+        """Replace the bare refusal by one that says more (locked until when?)."""
+        self._refusal = refusal
+
+    def reset(self) -> None:
+        """Forget the refusal and the nonce: the next request tries to log in again."""
+        with self._lock:
+            self._scheme = None
+            self._refusal = None
+
+    def _header(self, scheme: Nonce | _Basic, method: str, uri: str) -> str:
+        return scheme.header(self.username, self._password, method, uri)
+
+    def _first(self, method: str, uri: str, send: Send[R]) -> R:
+        self.check()
+        scheme = self._scheme
+        if scheme is not None:  # another thread has logged in while this one waited
+            reply = send(self._header(scheme, method, uri))
+            if reply.status != UNAUTHORIZED:
+                return reply
+            return self._renew(method, uri, send, reply, scheme)
+        reply = send(None)
+        if reply.status != UNAUTHORIZED:
+            return reply
+        return self._attempt(method, uri, send, reply)
+
+    def _renew(self, method: str, uri: str, send: Send[R], reply: R, used: Nonce | _Basic) -> R:
+        """Answer a 401 to a login that had worked: the nonce is old, or the password changed."""
+        self.check()
+        current = self._scheme
+        if current is not None and current is not used:  # renewed while this thread waited
+            reply.discard()
+            reply = send(self._header(current, method, uri))
+            if reply.status != UNAUTHORIZED:
+                return reply
+        return self._attempt(method, uri, send, reply)
+
+    def _attempt(self, method: str, uri: str, send: Send[R], reply: R) -> R:
+        """Try with a fresh nonce; a refusal is final unless the device calls the nonce stale.
+
+        The lock is held: no other thread can use this nonce out of order meanwhile.
+        """
+        for _ in range(_STALE_TRIES):
+            scheme = self._scheme_for(parse_challenges(reply.challenges))
+            reply.discard()
+            reply = send(self._header(scheme, method, uri))
+            if reply.status != UNAUTHORIZED:
+                scheme.proven = True
+                self._scheme = scheme
+                return reply
+            fresh = choose(parse_challenges(reply.challenges))
+            if fresh is None or not fresh.stale:
+                return self._refuse(reply)
+        reply.discard()
+        msg = "the device calls every fresh nonce stale, so no login is possible"
+        raise ProtocolError(msg, http_status=UNAUTHORIZED)
+
+    def _refuse(self, reply: R) -> R:
+        message = f"the device refuses the login of {self.username!r}"
+        self._refusal = AuthenticationError(message, http_status=UNAUTHORIZED)
+        return reply
+
+    def _scheme_for(self, challenges: Sequence[Challenge]) -> Nonce | _Basic:
+        digest = choose(challenges)
+        if digest is not None:
+            return Nonce(digest)
+        offered = sorted({challenge.scheme for challenge in challenges})
+        if "basic" not in offered:
+            msg = f"the device asks for a login that camsync cannot do: {offered or 'nothing'}"
+            raise AuthenticationError(
+                msg,
+                http_status=UNAUTHORIZED,
+                next_step="switch the device's web authentication to 'digest'",
+            )
+        if not self._basic_allowed:
+            msg = "the device offers only Basic login, over an unencrypted connection"
+            raise InsecureAuthenticationError(msg, http_status=UNAUTHORIZED)
+        return _Basic()
+
+    def __repr__(self) -> str:
+        state = "refused" if self._refusal else "proven" if self._proven else "unproven"
+        return f"<Login {self.username!r} {state}>"
+
+    @property
+    def _proven(self) -> bool:
+        return self._scheme is not None and self._scheme.proven

@@ -1,0 +1,262 @@
+"""Search answers: matches, recordings, dialects and windows, without a device."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import pytest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camsync import DeviceId, ProtocolError, RecordingKind, TimeSpan
+from camsync._time import UTC, DeviceClock, DeviceZone, ZMeaning
+from camsync.providers.hikvision import _xml
+from camsync.providers.hikvision._dialect import DIALECTS, daily_body, download_body
+from camsync.providers.hikvision._matches import Maker, Match, read_page, uri_fields
+from camsync.providers.hikvision._search import wire_bounds
+
+
+BERLIN = DeviceZone.parse("CST-1:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00")
+URI = (
+    "rtsp://192.168.1.64/Streaming/tracks/101/?starttime=20260926T001339Z&endtime=20260926T005957Z"
+    "&name=00000000214000000&size=1063577704"
+)
+
+
+def _clock(meaning: ZMeaning = ZMeaning.LOCAL) -> DeviceClock:
+    return DeviceClock(zone=BERLIN, z_means=meaning)
+
+
+def _item(
+    start: str = "2026-09-26T00:13:39Z", end: str = "2026-09-26T00:59:57Z", **more: str
+) -> str:
+    uri = more.get("uri", URI).replace("&", "&amp;")
+    kind = more.get("kind", "recordType.meta.hikvision.com/timing")
+    return (
+        f"<searchMatchItem><sourceID>{{0}}</sourceID><trackID>{more.get('track', '101')}</trackID>"
+        f"<timeSpan><startTime>{start}</startTime><endTime>{end}</endTime></timeSpan>"
+        f"<mediaSegmentDescriptor><contentType>video</contentType><codecType>H.264-BP</codecType>"
+        f"<playbackURI>{uri}</playbackURI>{more.get('extra', '')}</mediaSegmentDescriptor>"
+        f"<metadataMatches><metadataDescriptor>{kind}"
+        "</metadataDescriptor></metadataMatches></searchMatchItem>"
+    )
+
+
+def _result(*items: str, status: str = "OK", **more: str) -> _xml.Element:
+    totals = "".join(f"<{name}>{value}</{name}>" for name, value in more.items())
+    text = (
+        '<CMSearchResult version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema">'
+        f"<responseStatus>true</responseStatus><responseStatusStrg>{status}</responseStatusStrg>{totals}"
+        f"<matchList>\n{''.join(items)}</matchList></CMSearchResult>"
+    )
+    return _xml.parse(text.encode(), "a test")
+
+
+def _maker(meaning: ZMeaning = ZMeaning.LOCAL, newest: dt.datetime | None = None) -> Maker:
+    return Maker(
+        device=DeviceId("SN"),
+        clock=_clock(meaning),
+        channel_name="Door",
+        newest=newest or dt.datetime(2030, 1, 1, tzinfo=UTC),
+    )
+
+
+def _utc(*fields: int) -> dt.datetime:
+    return dt.datetime(*fields, tzinfo=UTC)
+
+
+WIDE = TimeSpan(_utc(2020, 1, 1), _utc(2030, 1, 1))
+
+
+def test_a_recording_from_a_match():
+    """Wire time becomes UTC, name and size come from the URI, the kind from the descriptor."""
+    (match,) = read_page(_result(_item())).matches
+
+    recording = _maker().recording(match, WIDE, None)
+
+    assert recording.start == _utc(2026, 9, 25, 22, 13, 39)
+    assert recording.end == _utc(2026, 9, 25, 22, 59, 57)
+    assert recording.size == 1063577704
+    assert recording.kind is RecordingKind.CONTINUOUS
+    assert recording.utc_offset == dt.timedelta(hours=2)
+    assert recording.local_start.strftime("%H%M%S") == "001339"
+    assert recording.key.uri == "hik://SN/101/20260925T221339Z/00000000214000000"
+    assert recording.raw["playbackURI"] == URI
+    assert not recording.in_progress
+
+
+def test_utc_devices_and_real_offsets():
+    """Z as true UTC, and offsets that mean what they say, even without a colon."""
+    page = read_page(
+        _result(_item(), _item("2026-06-27T16:51:55+0530", "2026-06-27T17:00:00+05:30"))
+    )
+
+    starts = [_maker(ZMeaning.UTC).recording(one, WIDE, None).start for one in page.matches]
+
+    assert starts == [_utc(2026, 9, 26, 0, 13, 39), _utc(2026, 6, 27, 11, 21, 55)]
+
+
+def test_totals_are_not_page_lengths():
+    """NumOfMatches counts the query; MORE says whether there is more."""
+    page = read_page(_result(_item(), status="MORE", numOfMatches="68"))
+
+    assert (len(page.matches), page.more, page.total) == (1, True, 68)
+    assert read_page(_result(totalMatches="3", numOfMatches="1")).total == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<CMSearchResult><responseStatusStrg>NO MATCHES</responseStatusStrg></CMSearchResult>",
+        "<CMSearchResult><matchList>\n</matchList></CMSearchResult>",
+        "<CMSearchResult><matchList/><numOfMatches>0</numOfMatches></CMSearchResult>",
+    ],
+)
+def test_empty_in_all_shapes(text: str):
+    """No list, a blank list and NO MATCHES are the same: nothing found."""
+    page = read_page(_xml.parse(text.encode(), "a test"))
+
+    assert list(page.matches) == []
+    assert not page.more
+
+
+def test_another_document_is_an_error():
+    """A search is not answered with something else."""
+    with pytest.raises(ProtocolError, match="DeviceInfo"):
+        read_page(_xml.parse(b"<DeviceInfo/>", "a test"))
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("recordType.meta.hikvision.com/motion", RecordingKind.MOTION),
+        ("recordType.meta.isapi.com/MOTION", RecordingKind.MOTION),
+        ("recordType.meta.std-cgi.com/allEvent", RecordingKind.EVENT),
+        ("recordType.meta.hikvision.com/manual", RecordingKind.MANUAL),
+        ("", RecordingKind.UNKNOWN),
+    ],
+)
+def test_kinds(word: str, kind: RecordingKind):
+    """The descriptor's last word says why it was recorded; a new word is some event."""
+    (match,) = read_page(_result(_item(kind=word))).matches
+
+    assert _maker().recording(match, WIDE, None).kind is kind
+
+
+def test_names_and_sizes_may_be_missing():
+    """The name may stand in its own element; an absurd size is no size."""
+    uri = "rtsp://h/Streaming/tracks/101/?starttime=x&size=99999999999999999999"
+    (match,) = read_page(_result(_item(uri=uri, extra="<name>ch01_08</name>"))).matches
+    recording = _maker().recording(match, WIDE, None)
+
+    assert match.name == "ch01_08"
+    assert recording.size is None
+    assert uri_fields("rtsp://h/no-query") == {}
+
+
+def test_in_progress_by_its_end():
+    """An end in the future, or within the settle time, means that it is still being written."""
+    (match,) = read_page(_result(_item())).matches
+
+    early = _maker(newest=_utc(2026, 9, 25, 22, 30)).recording(match, WIDE, None)
+
+    assert early.in_progress
+
+
+def test_a_segment_without_length_gets_a_second():
+    """Start and end in the same second: the wire counts no finer."""
+    (match,) = read_page(_result(_item("2026-09-26T00:00:00Z", "2026-09-26T00:00:00Z"))).matches
+
+    assert _maker().recording(match, WIDE, None).duration == dt.timedelta(seconds=1)
+
+
+def test_the_hour_that_happens_twice():
+    """In autumn the segment before and the window asked for settle which hour is meant."""
+    (match,) = read_page(_result(_item("2026-10-25T02:30:00Z", "2026-10-25T02:40:00Z"))).matches
+    first, second = _utc(2026, 10, 25, 0, 30), _utc(2026, 10, 25, 1, 30)
+
+    assert _maker().recording(match, WIDE, None).start == first
+    assert _maker().recording(match, WIDE, _utc(2026, 10, 25, 1, 30, 2)).start == second
+    late = TimeSpan(_utc(2026, 10, 25, 1, 0), _utc(2026, 10, 25, 3, 0))
+    recording = _maker().recording(match, late, None)
+    assert recording.start == second
+    assert recording.end == second + dt.timedelta(minutes=10)
+    assert recording.utc_offset == dt.timedelta(hours=1)
+
+
+def test_a_segment_across_the_autumn_change():
+    """Its end, written an hour early, still lies behind its start."""
+    (match,) = read_page(_result(_item("2026-10-25T02:50:00Z", "2026-10-25T02:20:00Z"))).matches
+
+    recording = _maker().recording(match, WIDE, None)
+
+    assert recording.end > recording.start
+
+
+def test_wire_bounds_cover_the_window():
+    """Across the autumn change the widest reading is sent, else the plain one."""
+    autumn = TimeSpan(_utc(2026, 10, 24, 22), _utc(2026, 10, 25, 1, 15))
+    summer = TimeSpan(_utc(2026, 7, 1), _utc(2026, 7, 2))
+
+    assert wire_bounds(autumn, _clock()) == ("2026-10-24T23:00:00Z", "2026-10-25T03:15:00Z")
+    assert wire_bounds(summer, _clock()) == ("2026-07-01T02:00:00Z", "2026-07-02T02:00:00Z")
+    assert wire_bounds(summer, _clock(ZMeaning.UTC)) == (
+        "2026-07-01T00:00:00Z",
+        "2026-07-02T00:00:00Z",
+    )
+
+
+@given(st.datetimes(dt.datetime(2026, 10, 24), dt.datetime(2026, 10, 26)), st.integers(1, 600))
+def test_no_recording_of_a_fold_day_is_lost(begin: dt.datetime, minutes: int):
+    """Whatever window is asked for around the change, the wall times inside lie in its bounds."""
+    window = TimeSpan(
+        begin.replace(tzinfo=UTC), begin.replace(tzinfo=UTC) + dt.timedelta(minutes=minutes)
+    )
+    first, last = wire_bounds(window, _clock())
+
+    for share in range(11):
+        moment = window.start + window.duration * share / 10
+        assert first <= _clock().to_wire(moment) <= last
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_is_well_formed(dialect):
+    """Each way to write a search parses, carries a GUID and the device's own spelling."""
+    root = _xml.parse(dialect.body(uuid.uuid4(), "1001", "a", "b", 40), "a test")
+
+    assert _xml.text(root, dialect.list_tag, "trackID") == "1001"
+    assert _xml.text(root, "searchResultPostion") == "40"
+    assert uuid.UUID(_xml.text(root, "searchID"))
+
+
+def test_requests_escape_what_they_carry():
+    """A playback URI goes back exactly as it came."""
+    root = _xml.parse(download_body(URI + "&x=<&>"), "a test")
+
+    assert _xml.text(root, "playbackURI") == URI + "&x=<&>"
+    assert daily_body(2021, 8) == (
+        b"<trackDailyParam><year>2021</year><monthOfYear>08</monthOfYear></trackDailyParam>"
+    )
+
+
+@given(
+    st.builds(
+        Match,
+        track=st.sampled_from(["101", "", "x"]),
+        start=st.one_of(st.just("2026-09-26T00:13:39Z"), st.text(max_size=20)),
+        end=st.one_of(st.just("2026-09-26T00:13:49Z"), st.text(max_size=20)),
+        uri=st.text(max_size=60),
+        name=st.text(max_size=20),
+        content=st.text(max_size=5),
+        descriptor=st.text(max_size=20),
+    )
+)
+def test_no_match_breaks_the_maker(match: Match):
+    """Nonsense in any field ends in a recording or in a ProtocolError."""
+    try:
+        recording = _maker().recording(match, WIDE, None)
+    except ProtocolError:
+        return
+    assert recording.end > recording.start
