@@ -1,0 +1,48 @@
+"""Tools for testing against recorders without having one.
+
+`RecorderSimulator` plays a Hikvision recorder on loopback: a real HTTP server with Digest login,
+search, and downloads of real video, in the manner of a chosen model and firmware, with faults that
+are switched on by name. The pytest plugin ``camsync.testing.plugin`` offers it as a fixture.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from .recorder._faults import FAULTS
+    from .recorder._personality import PERSONALITIES, Personality
+    from .recorder._server import Answered
+    from .recorder._timeline import SimulatedRecording
+    from .recorder.simulator import RecorderSimulator
+
+__all__ = [
+    "FAULTS",
+    "PERSONALITIES",
+    "Answered",
+    "Personality",
+    "RecorderSimulator",
+    "SimulatedRecording",
+]
+
+_HOMES = {
+    "FAULTS": "_faults",
+    "PERSONALITIES": "_personality",
+    "Answered": "_server",
+    "Personality": "_personality",
+    "RecorderSimulator": "simulator",
+    "SimulatedRecording": "_timeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f".recorder.{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""The recorder simulator. Import its names from `camsync.testing`."""
