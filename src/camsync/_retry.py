@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import TypeVar
 
 import attrs
@@ -69,6 +71,46 @@ def check_cancelled(cancel: CancelToken | None) -> None:
     if cancel is not None and cancel.is_set():
         msg = "cancelled by the caller"
         raise CancelledError(msg)
+
+
+class BreakOff:
+    """Calls *abort* from another thread soon after *cancel* is set, while the block runs.
+
+    A thread that waits for a silent device cannot look at *cancel* itself. Without *cancel* this
+    costs nothing.
+    """
+
+    def __init__(self, cancel: CancelToken | None, abort: Callable[[], object]) -> None:
+        self._cancel = cancel
+        self._abort = abort
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        if self._cancel is not None:
+            self._thread = threading.Thread(
+                target=self._run, args=(self._cancel,), name="camsync-cancel", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self, cancel: CancelToken) -> None:
+        while not self._over.wait(_POLL):
+            if cancel.is_set():
+                self._abort()
+                return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop watching; an error that *abort* may have caused becomes `CancelledError`."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+        if isinstance(error, Exception) and not isinstance(error, CancelledError):
+            check_cancelled(self._cancel)
 
 
 def call(

@@ -95,8 +95,14 @@ class Provider(Protocol):
         """Yield the recordings that overlap *span*: lazily, oldest first, without duplicates."""
         ...
 
-    def open(self, recording: Recording, *, offset: int = 0) -> AbstractContextManager[ByteStream]:
-        """Open the bytes of *recording*; the stream's ``offset`` says where they really begin."""
+    def open(
+        self, recording: Recording, *, offset: int = 0, cancel: CancelToken | None = None
+    ) -> AbstractContextManager[ByteStream]:
+        """Open the bytes of *recording*; the stream's ``offset`` says where they really begin.
+
+        *cancel* ends the wait for a silent device with `CancelledError`. Once the stream is
+        there, its ``abort`` does.
+        """
         ...
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:

@@ -12,8 +12,9 @@ import ssl
 
 from .._secret import Secret
 from ..errors import ConfigurationError
+from ..provider import CancelToken
 from ._address import Address
-from ._bulk import Bulk, BulkReply
+from ._bulk import Bulk, BulkReply, BulkRequest
 from ._control import Answer, Control
 from ._login import UNAUTHORIZED, Login
 from ._mapping import mapped_errors
@@ -89,15 +90,25 @@ class Transport:
             lambda authorization: self._control.send(prepared, authorization),
         )
 
-    def stream(self, method: str, path: str, body: bytes | None = None) -> BulkReply:
+    def stream(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> BulkReply:
         """Send a request and return its answer with the body still to be read.
 
-        The caller closes the reply. Raises as `request` does.
+        The caller closes the reply.
+
+        Raises:
+            CancelledError: *cancel* was set before the device answered.
+            CamsyncError: As for `request`.
         """
+        request = BulkRequest(method, path, body, XML)
         return self.login.run(
-            method,
-            path,
-            lambda authorization: self._bulk.send(method, path, body, XML, authorization),
+            method, path, lambda authorization: self._bulk.send(request, authorization, cancel)
         )
 
     def connect(self) -> None:

@@ -15,7 +15,11 @@ import threading
 
 from collections.abc import Mapping, Sequence
 
+import attrs
+
+from .._retry import BreakOff
 from ..errors import ProtocolError
+from ..provider import CancelToken
 from ._address import Address
 from ._control import HEADERS, MAX_ANSWER
 from ._mapping import mapped_errors
@@ -24,6 +28,16 @@ from ._tls import TLSPolicy
 
 _LONGEST_DISCARD = 64 * 1024
 _IDLE_CONNECTIONS = 8
+
+
+@attrs.frozen
+class BulkRequest:
+    """A request whose answer is long."""
+
+    method: str
+    path: str
+    body: bytes | None
+    content_type: str
 
 
 class BulkReply:
@@ -105,9 +119,7 @@ class BulkReply:
     def abort(self) -> None:
         """Break the connection from any thread, so that a blocked read ends at once."""
         self._open_ended = True
-        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
+        _shut(self._socket)
 
     def close(self) -> None:
         """Give the connection back if the answer was read to its end, else close it."""
@@ -138,47 +150,42 @@ class Bulk:
         return mapped_errors(self._address, self._tls)
 
     def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        content_type: str,
-        authorization: str | None,
+        self, request: BulkRequest, authorization: str | None, cancel: CancelToken | None
     ) -> BulkReply:
         """Send a request and return as soon as the headers are in.
 
         A kept connection that the device has closed meanwhile is replaced, once.
 
         Raises:
+            CancelledError: *cancel* was set before the device answered.
             CamsyncError: The device cannot be reached, is silent, or shows a wrong certificate.
         """
-        headers = dict(HEADERS)
-        if body is not None:
-            headers["Content-Type"] = content_type
+        headers = {**HEADERS, "Content-Type": request.content_type}
         if authorization is not None:
             headers["Authorization"] = authorization
         with self.errors():
             kept = self._take()
             if kept is not None:
                 try:
-                    return self._exchange(kept, method, path, body, headers)
+                    return self._exchange(kept, request, headers, cancel)
                 except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
                     kept.close()
-            return self._exchange(self._connect(), method, path, body, headers)
+            return self._exchange(self._connect(), request, headers, cancel)
 
     def _exchange(
         self,
         connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        body: bytes | None,
+        request: BulkRequest,
         headers: Mapping[str, str],
+        cancel: CancelToken | None,
     ) -> BulkReply:
+        line = connection.sock
         try:
-            if connection.sock is not None:
-                connection.sock.settimeout(self._read_timeout)
-            connection.request(method, path, body=body, headers=headers)
-            return BulkReply(self, connection)
+            if line is not None:
+                line.settimeout(self._read_timeout)
+            with BreakOff(cancel, lambda: _shut(line)):
+                connection.request(request.method, request.path, request.body, dict(headers))
+                return BulkReply(self, connection)
         except BaseException:
             connection.close()
             raise
@@ -218,6 +225,13 @@ class Bulk:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+def _shut(line: socket.socket | None) -> None:
+    """Break a connection, so that whoever waits on it wakes up. A replayed one has no socket."""
+    if line is not None:
+        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def _length(text: str | None) -> int | None:

@@ -25,6 +25,7 @@ from ._address import Address
 from ._tls import TLSPolicy, changed_certificate
 
 
+_DEEPEST = 8
 _FINGERPRINTS = re.compile(r"got \"?([0-9a-f]{64})")
 
 
@@ -122,12 +123,11 @@ _RULES: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (  # the most s
 
 def _reason(error: BaseException) -> str:
     """Return the innermost cause in a few words: the outer ones hold object addresses."""
-    inner: BaseException = error
-    for _ in range(8):
-        cause = _inner(inner)
+    inner, cause = error, _inner(error)
+    for _ in range(_DEEPEST):
         if cause is None:
             break
-        inner = cause
+        inner, cause = cause, _inner(cause)
     text = getattr(inner, "strerror", None) or getattr(inner, "reason", None) or inner
     return re.sub(r"<[^>]*>:?\s*", "", str(text))[:200] or type(inner).__name__
 

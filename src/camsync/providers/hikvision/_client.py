@@ -16,14 +16,16 @@ from ...errors import (
     RequestRejectedError,
     UnsupportedError,
 )
+from ...provider import CancelToken
 from ...transport import UNAUTHORIZED, Answer, BulkReply, Transport
 from . import _xml
 from ._errors import (
+    STATUS_ROOT,
     LoginState,
     error_for,
     login_error,
     read_login_state,
-    read_status,
+    status_of,
 )
 
 
@@ -66,7 +68,7 @@ class IsapiClient:
         try:
             return self.get(path)
         except _ABSENT as error:
-            _log.info("optional_missing", extra={"camsync_path": path, "camsync_error": str(error)})
+            _log.info("the device has no %s: %s", path, error.message)
             return None
 
     def call(
@@ -101,19 +103,19 @@ class IsapiClient:
 
     def _document(self, answer: Answer, path: str) -> _xml.Element:
         root = _xml.parse(answer.body, path)
-        if _xml.local(root) == "ResponseStatus":
-            report = read_status(answer.body)
-            if report is not None and not report.ok:  # an error with HTTP 200
-                raise error_for(answer.status, answer.body, answer.headers, path)
+        if _xml.local(root) == STATUS_ROOT and not status_of(root).ok:  # an error with HTTP 200
+            raise error_for(answer.status, answer.body, answer.headers, path)
         return root
 
-    def stream(self, method: str, path: str, body: bytes) -> BulkReply:
+    def stream(
+        self, method: str, path: str, body: bytes, *, cancel: CancelToken | None = None
+    ) -> BulkReply:
         """Send a request whose answer is footage. Not tried again here: the engine does that.
 
         Raises:
             CamsyncError: The answer is an error; it has been read and closed.
         """
-        reply = self.transport.stream(method, _ROOT + path, body)
+        reply = self.transport.stream(method, _ROOT + path, body, cancel=cancel)
         _wire.debug("%s %s -> %s", method, path, reply.status)
         if reply.status == _OK:
             return reply
@@ -145,7 +147,7 @@ class IsapiClient:
             try:
                 state = self.login_state()
             except CamsyncError as error:
-                _log.info("lock_state_unknown", extra={"camsync_error": str(error)})
+                _log.info("the lock state is not known: %s", error.message)
         refusal = login_error(self.transport.login.username, state)
         self.transport.login.explain(refusal)
         return refusal

@@ -125,7 +125,15 @@ class Diagnosis:
         return _ok(f"logged in to {device.model} '{device.name}', firmware {device.firmware}")
 
     def _clock(self) -> Check:
-        clock = self.provider.clock()
+        self.client.get("System/time")
+        try:
+            clock = self.provider.clock()
+        except CamsyncError as error:
+            return _warning(
+                f"the time can be read, but not what Z means, because searching fails: "
+                f"{error.message}",
+                "see step 'search'; time_mode='local' or 'utc' does without measuring",
+            )
         local = clock.local(utcnow() + clock.skew)
         seen = (
             f"the device says {local:%Y-%m-%d %H:%M:%S}, zone {clock.declared or clock.zone}; "

@@ -11,8 +11,9 @@ import contextlib
 import math
 import threading
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..._retry import BreakOff
 from ...errors import (
     CamsyncError,
     ConfigurationError,
@@ -23,6 +24,7 @@ from ...errors import (
     UnsupportedError,
 )
 from ...models import Recording
+from ...provider import CancelToken
 from ...transport import BulkReply
 from ._client import IsapiClient
 from ._dialect import download_body
@@ -31,7 +33,7 @@ from ._matches import uri_fields
 
 
 _PATH = "ContentMgmt/download"
-_VERBS = ("POST", "GET")  # GET with a body is the documented form; some recorders refuse it
+_NO_VERB = 405
 _HEAD = 4096
 _GRACE = 3.0
 """Seconds of silence that end a stream which already has every announced byte."""
@@ -144,14 +146,19 @@ class IsapiStream:
 
 
 class Downloader:
-    """Opens recordings of one device and remembers the verb that it understands."""
+    """Opens recordings of one device and remembers the verb that it understands.
+
+    GET with a body is the documented form; many recorders refuse it, cameras want it.
+    """
 
     def __init__(self, client: IsapiClient) -> None:
         self._client = client
-        self._verb: str | None = None
+        self._verbs: Sequence[str] = ("POST", "GET")
 
     @contextlib.contextmanager
-    def open(self, recording: Recording) -> Iterator[IsapiStream]:
+    def open(
+        self, recording: Recording, cancel: CancelToken | None = None
+    ) -> Iterator[IsapiStream]:
         """Open the bytes of *recording*; the connection is released at the end of the block.
 
         Raises:
@@ -159,43 +166,36 @@ class Downloader:
                 again here; the download engine does that.
         """
         uri = playback_uri(recording)
-        reply = self._request(download_body(uri))
+        reply = self._request(download_body(uri), self._verbs, cancel)
         try:
-            stream = IsapiStream(reply, recording.size)
-            _check_head(stream, reply)
+            with BreakOff(cancel, reply.abort):
+                stream = IsapiStream(reply, recording.size)
+                _check_head(stream, reply)
             yield stream
         finally:
             reply.close()
 
-    def _request(self, body: bytes) -> BulkReply:
-        if self._verb is not None:
-            return self._client.stream(self._verb, _PATH, body)
-        refused: CamsyncError | None = None
-        for verb in _VERBS:
-            try:
-                reply = self._client.stream(verb, _PATH, body)
-            except UnsupportedError as error:
-                if error.vendor_sub_code != METHOD_NOT_ALLOWED and error.http_status != _NO_VERB:
-                    raise _unsupported(error) from error
-                refused = refused or error
-                continue
-            self._verb = verb
-            return reply
-        raise _unsupported(refused) from refused
+    def _request(self, body: bytes, verbs: Sequence[str], cancel: CancelToken | None) -> BulkReply:
+        verb, *others = verbs
+        try:
+            reply = self._client.stream(verb, _PATH, body, cancel=cancel)
+        except UnsupportedError as error:
+            if others and _refuses_verb(error):
+                return self._request(body, others, cancel)
+            msg = f"this device does not hand out footage over ISAPI: {error.message}"
+            raise DownloadUnsupportedError(
+                msg,
+                vendor_code=error.vendor_code,
+                vendor_sub_code=error.vendor_sub_code,
+                http_status=error.http_status,
+                next_step="check the account's right to play back remotely, and the firmware",
+            ) from error
+        self._verbs = (verb,)
+        return reply
 
 
-_NO_VERB = 405
-
-
-def _unsupported(error: CamsyncError | None) -> DownloadUnsupportedError:
-    said = error.message if error is not None else "no verb is accepted"
-    return DownloadUnsupportedError(
-        f"this device does not hand out footage over ISAPI: {said}",
-        vendor_code=error.vendor_code if error else None,
-        vendor_sub_code=error.vendor_sub_code if error else None,
-        http_status=error.http_status if error else None,
-        next_step="check that the account may play back remotely, and the firmware's version",
-    )
+def _refuses_verb(error: CamsyncError) -> bool:
+    return error.vendor_sub_code == METHOD_NOT_ALLOWED or error.http_status == _NO_VERB
 
 
 def playback_uri(recording: Recording) -> str:

@@ -33,6 +33,7 @@ from . import _xml
 
 
 METHOD_NOT_ALLOWED = "methodNotAllowed"
+STATUS_ROOT = "ResponseStatus"
 NOTHING_FOUND = frozenset({"searchNull", "noRecord"})
 _MISSING = (404, 501)
 _FORBIDDEN = 403
@@ -115,8 +116,11 @@ def read_status(body: bytes) -> Status | None:
         root = _xml.parse(body, "an error")
     except ProtocolError:  # HTML and nothing at all are common error bodies
         return None
-    if _xml.local(root) != "ResponseStatus":
-        return None
+    return status_of(root) if _xml.local(root) == STATUS_ROOT else None
+
+
+def status_of(root: _xml.Element) -> Status:
+    """Read a parsed ``ResponseStatus``."""
     return Status(
         code=_xml.text(root, "statusCode"),
         text=_xml.text(root, "statusString"),

@@ -42,6 +42,7 @@ class Match:
     name: str
     content: str
     descriptor: str
+    size: int | None = None
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -104,14 +105,16 @@ def _read_match(item: _xml.Element) -> Match:
         if value is not None and isinstance(child.tag, str):
             fields.setdefault(child.tag.rpartition("}")[2], value)
     uri = fields.get("playbackURI", "").strip()
+    query = uri_fields(uri)
     return Match(
         track=fields.get("trackID", "").strip(),
         start=fields.get("startTime", "").strip(),
         end=fields.get("endTime", "").strip(),
         uri=uri,
-        name=uri_fields(uri).get("name") or fields.get("name", "").strip(),
+        name=query.get("name") or fields.get("name", "").strip(),
         content=fields.get("contentType", "").strip().lower(),
         descriptor=fields.get("metadataDescriptor", "").strip(),
+        size=_size(query.get("size", "")),
     )
 
 
@@ -170,7 +173,7 @@ class Maker:
             channel_name=self.channel_name,
             start=start,
             end=end,
-            size=_size(match.uri),
+            size=match.size,
             kind=_kind(match.descriptor),
             in_progress=end > self.newest,
             utc_offset=self.clock.local(start).utcoffset(),
@@ -192,8 +195,7 @@ def _means_later(
     return previous_end is not None and start < previous_end - _SEAM
 
 
-def _size(uri: str) -> int | None:
-    digits = uri_fields(uri).get("size", "")
+def _size(digits: str) -> int | None:
     plain = digits.isascii() and digits.isdigit() and len(digits) < len("9223372036854775808")
     return (int(digits) or None) if plain else None
 

@@ -25,6 +25,7 @@ from ...models import (
     RecordingKind,
     Volume,
 )
+from ...provider import CancelToken
 from ...transport import Address, TLSPolicy, Transport, Verify
 from . import _xml
 from ._client import IsapiClient
@@ -258,11 +259,13 @@ class HikvisionISAPI:
         msg = f"the device has no recording {key} (any more)"
         raise RecordingNotFoundError(msg, next_step="it may have been overwritten; search again")
 
-    def open(self, recording: Recording, *, offset: int = 0) -> AbstractContextManager[IsapiStream]:
+    def open(
+        self, recording: Recording, *, offset: int = 0, cancel: CancelToken | None = None
+    ) -> AbstractContextManager[IsapiStream]:
         """Open the bytes of *recording*: an MPEG program stream behind an ``IMKH`` header.
 
         *offset* is not honoured, as no recorder is known to resume; the stream's ``offset``
-        says 0.
+        says 0. *cancel* ends the wait for a silent device.
 
         Raises:
             DeviceBusyError: Most recorders bear one download at a time.
@@ -271,7 +274,7 @@ class HikvisionISAPI:
             CamsyncError: Anything else that went wrong.
         """
         del offset
-        return self._downloader.open(recording)
+        return self._downloader.open(recording, cancel)
 
     def diagnose(self) -> Iterator[Check]:
         """Test the connection step by step: tcp, tls, lock, login, clock, channels, search, download.

@@ -82,7 +82,7 @@ class Searcher:
                 raise
             if self._surely_empty(track, window, clock):
                 return
-            _log.info("search_window_split", extra={"camsync_window": str(window)})
+            _log.info("the device fails on %s to %s: asking in pieces", window.start, window.end)
             for part in window.split(window.duration / 4):
                 yield from self._window(track, part, clock)
 
@@ -93,7 +93,7 @@ class Searcher:
         try:
             days = {day for year, month in months for day in self.days(track, year, month)}
         except CamsyncError as error:
-            _log.info("no_calendar", extra={"camsync_error": str(error)})
+            _log.info("the device's calendar does not help: %s", error.message)
             return False
         return not any(first <= day <= last for day in days)
 

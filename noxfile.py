@@ -1,0 +1,197 @@
+"""How camsync is checked and built.
+
+``nox`` alone is the test command: lint, typing, the tests on the oldest and the newest Python
+that are installed here, and the coverage gate. ``nox --list`` shows everything else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+from pathlib import Path
+
+import nox
+
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+# Whatever Pythons a machine has, PYTHONS below names only those that run, so that nothing is
+# skipped silently; nox's own CI=true default would turn the ones that are absent into failures.
+nox.options.error_on_missing_interpreters = False
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _runs(version: str) -> bool:
+    """Whether ``python<version>`` starts: a pyenv shim exists for Pythons that are switched off."""
+    if version == HERE:
+        return True
+    command = shutil.which(f"python{version}")
+    if command is None:
+        return False
+    return subprocess.run([command, "-c", ""], check=False, capture_output=True).returncode == 0
+
+
+def _pythons() -> list[str]:
+    wanted = nox.project.python_versions(PYPROJECT)
+    if HERE not in wanted:
+        wanted.append(HERE)
+    return [version for version in wanted if _runs(version)]
+
+
+PYTHONS = _pythons()
+OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
+
+nox.options.sessions = [
+    "lint",
+    "typing",
+    *(f"tests-{version}" for version in dict.fromkeys((OLDEST, NEWEST))),
+    "cover",
+]
+
+# The oldest releases that pyproject.toml admits, on the oldest Python.
+MINIMUMS = (
+    "attrs==23.1.0",
+    "click==8.1.3",
+    "cryptography==41.0.7",
+    "lxml==4.9.4",
+    "requests==2.31.0",
+    "rich==13.0.0",
+)
+
+
+def _group(session: nox.Session, *names: str) -> None:
+    session.install(*nox.project.dependency_groups(PYPROJECT, *names))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff (rules and format) and the import contracts of the layers."""
+    _group(session, "lint")
+    # import-linter follows imports, and needs camsync to be found for that; nothing is executed.
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Mypy (strict) on everything that is typed, and pyright on what users see."""
+    session.install(".[all]")
+    _group(session, "typing")
+    session.run("mypy", "src", "noxfile.py", "tests/typing")
+    # basedpyright is pyright with its own Node.js in the wheel: no download at the first run.
+    session.run("basedpyright", "--pythonpath", _python(session))
+
+
+def _python(session: nox.Session) -> str:
+    return shutil.which("python", path=session.bin) or "python"
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The test suite against the installed package: ``nox -s tests-3.12 -- -k name``."""
+    session.install(".[all]")
+    _group(session, "tests")
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    data = f".coverage.{session.python}"
+    for stale in Path().glob(f"{data}.*"):
+        stale.unlink()
+    session.run("coverage", "run", "-m", "pytest", env={"COVERAGE_FILE": data})
+    session.notify("cover")
+
+
+@nox.session(python=OLDEST)
+def minimums(session: nox.Session) -> None:
+    """The test suite with the oldest dependencies that are promised to work."""
+    session.install(".[mp4,cli]", *MINIMUMS)
+    _group(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def cover(session: nox.Session) -> None:
+    """Combine what the test sessions measured; every branch must have run."""
+    if not any(Path().glob(".coverage.*")):
+        session.error("nothing was measured: run a tests session without arguments first")
+    _group(session, "tests")
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install(".[all]")
+    _group(session, "docs")
+    session.run("sphinx-build", "-n", "-T", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheel and sdist, look inside, and import the wheel where nothing else is installed."""
+    dist = Path("dist")
+    shutil.rmtree(dist, ignore_errors=True)
+    _group(session, "build")
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    (wheel,) = dist.glob("*.whl")
+    _look_inside(session, wheel)
+    fresh = Path(session.create_tmp()) / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    folder = fresh / ("Scripts" if os.name == "nt" else "bin")
+    session.run(str(folder / "python"), "-m", "pip", "install", "-q", str(wheel), external=True)
+    session.run(
+        str(folder / "python"),
+        "-c",
+        "import camsync; print(camsync.__version__, camsync.HikvisionISAPI)",
+        external=True,
+    )
+
+
+def _look_inside(session: nox.Session, wheel: Path) -> None:
+    """Check that the marker for type checkers and the simulator's footage are shipped."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = Path("src/camsync")
+    expected = {
+        f"camsync/{path.relative_to(package).as_posix()}"
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    missing = sorted(expected - names)
+    if missing or "camsync/py.typed" not in names:
+        session.error(f"the wheel lacks {missing}")
+
+
+@nox.session
+def cassettes(session: nox.Session) -> None:
+    """Fail when a test file holds anything that has the shape of a secret."""
+    session.install(".[all]")
+    session.run("python", "-m", "camsync.testing.scrub", "tests")
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Other people's clients against the simulator, and camsync against Apache httpd.
+
+    Needs curl, and for the second half Debian's apache2; what is absent is skipped and said so.
+    """
+    session.install(".[all]", "hikload", "hikvisionapi")
+    _group(session, "tests")
+    session.run("pytest", "-p", "no:randomly", "tests/interop", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure memory, speed and the number of requests; prints the figures."""
+    session.install(".[all]")
+    session.run("python", "benchmarks/run.py", *session.posargs)

@@ -1,0 +1,34 @@
+"""The command line: ``camsync``. It parses, calls the library and prints; it decides nothing else.
+
+It needs the extra ``cli`` (click and rich) and says so when they are missing.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from collections.abc import Sequence
+
+from ..errors import MissingExtraError
+from ._exit import code_for
+
+
+_EXTRA = frozenset({"click", "rich"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments:
+            What stands behind ``camsync``; `sys.argv` when None.
+    """
+    try:
+        from ._app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        missing = MissingExtraError.for_extra("cli", "the command line")
+        print(f"error: {missing.message}\n  next step: {missing.next_step}", file=sys.stderr)
+        return code_for(missing)
+    return run(sys.argv[1:] if arguments is None else arguments)

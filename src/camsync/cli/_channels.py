@@ -1,0 +1,73 @@
+"""``camsync channels``: the device and its cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from ..models import Channel, Device
+from ._connection import Target, connected, connection_options
+from ._exit import OK
+from ._format import fps_text
+from ._json import channel_json, device_json
+from ._options import common_options, pass_output
+from ._output import Output
+
+
+_COLUMNS = ("id>", "name", "online", "source", "model", "codec", "resolution", "fps>", "tracks")
+_ONLINE = {True: "yes", False: "no", None: "?"}
+
+
+@click.command()
+@connection_options
+@common_options
+@pass_output
+def channels(output: Output, target: Target) -> int:
+    """Show the device and its channels.
+
+    \b
+    camsync channels hikvision://admin@192.168.1.64
+    camsync channels hikvisions://admin@192.168.1.64 --verify sha256:HEX --json
+
+    An offline channel still has its recordings. The ids are what --channel takes.
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    with connected(output, target) as provider:
+        devices = provider.devices()
+        found = provider.channels()
+    show_devices(output, devices)
+    show_channels(output, found)
+    output.document(
+        {
+            "devices": [device_json(device) for device in devices],
+            "channels": [channel_json(channel) for channel in found],
+        }
+    )
+    return OK
+
+
+def show_devices(output: Output, devices: Sequence[Device]) -> None:
+    """Print one line per device."""
+    for device in devices:
+        firmware = f", firmware {device.firmware}" if device.firmware else ""
+        output.line(f"{device.name}: {device.model}{firmware}, serial {device.id}", "bold")
+
+
+def show_channels(output: Output, found: Sequence[Channel]) -> None:
+    """Print the table of channels."""
+    output.table("", _COLUMNS, _rows(found))
+
+
+def _rows(found: Sequence[Channel]) -> Iterator[Sequence[str]]:
+    for channel in found:
+        yield (
+            channel.id,
+            channel.name,
+            _ONLINE[channel.online],
+            channel.source.value,
+            channel.model,
+            channel.codec.value,
+            channel.resolution,
+            fps_text(channel.fps),
+            ", ".join(channel.tracks),
+        )

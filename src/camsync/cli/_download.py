@@ -1,0 +1,194 @@
+"""``camsync download``: recordings to disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from ..download import download_many
+from ..errors import CamsyncError, CancelledError
+from ..models import Downloaded, Failed, Recording
+from ..provider import Provider
+from ._connection import Target, connected, connection_options
+from ._exit import FAILED, OK, code_for
+from ._format import count_text, length_text, size_text, utc_text
+from ._json import downloaded_json, error_json, failed_json, recording_json
+from ._options import common_options, pass_output
+from ._output import Output
+from ._progress import showing, title
+from ._selection import Selection, selection_options
+from ._signals import Stop
+
+
+_STOPPING = "stopping; once more ends at once"
+_COLUMNS = ("file", "codec", "length>", "size>", "start (UTC)", "remarks")
+
+
+@attrs.define
+class Outcome:
+    """What a run brought.
+
+    Attributes:
+        error: What ended the run before its time, if something did.
+        code: The exit code.
+    """
+
+    downloaded: list[Downloaded] = attrs.field(factory=list)
+    failed: list[Failed] = attrs.field(factory=list)
+    skipped: list[Recording] = attrs.field(factory=list)
+    error: CamsyncError | None = None
+    code: int = OK
+
+    def json(self) -> dict[str, Any]:
+        """Return the lists and their sums."""
+        skipped = [
+            {"recording": recording_json(recording), "reason": "in_progress"}
+            for recording in self.skipped
+        ]
+        return {
+            "downloaded": [downloaded_json(done) for done in self.downloaded],
+            "failed": [failed_json(failed) for failed in self.failed],
+            "skipped": skipped,
+            "summary": {
+                "downloaded": sum(not done.existing for done in self.downloaded),
+                "existing": sum(done.existing for done in self.downloaded),
+                "failed": len(self.failed),
+                "skipped": len(self.skipped),
+                "bytes": sum(done.size for done in self.downloaded),
+            },
+        }
+
+    def summary(self) -> str:
+        """Return the sums in words."""
+        there = sum(done.existing for done in self.downloaded)
+        size = size_text(sum(done.size for done in self.downloaded))
+        parts = [f"{count_text(len(self.downloaded), 'file')}, {size}"]
+        if there:
+            parts.append(f"{there} of them were there already")
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        if self.skipped:
+            parts.append(
+                f"{len(self.skipped)} skipped: still being recorded or only just over; come back later"
+            )
+        return "; ".join(parts)
+
+
+@click.command()
+@connection_options
+@selection_options
+@click.option(
+    "-d",
+    "--dest",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("footage"),
+    show_default=True,
+    help="Folder for the files; each camera gets its own in it.",
+)
+@click.option(
+    "--container",
+    type=click.Choice(["mp4", "original"]),
+    default="mp4",
+    show_default=True,
+    help="MP4 without re-encoding, or the bytes as the recorder sends them.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N recordings.")
+@click.option("--newest-first", is_flag=True, help="Begin with the newest recording.")
+@common_options
+@pass_output
+def download(
+    output: Output,
+    target: Target,
+    selection: Selection,
+    dest: Path,
+    container: str,
+    limit: int | None,
+    newest_first: bool,
+) -> int:
+    """Download recordings.
+
+    \b
+    camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/
+    camsync download hikvision://admin@192.168.1.64 --since 2h --newest-first --limit 10
+    camsync download hikvision://admin@192.168.1.64 --password-file ~/.nvr-password --json
+
+    A file stands under its name only when it is complete and was checked; what is there already
+    is not fetched again, and recordings that are still being written are left for the next time.
+    Ctrl-C stops cleanly. The exit code is 1 when a recording failed.
+
+    A time without offset, such as 2026-09-26T08:00, is local time of THIS computer.
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    with connected(output, target) as provider:
+        found = selection.search(provider)
+        outcome = Outcome(skipped=[recording for recording in found if recording.in_progress])
+        wanted = [recording for recording in found if not recording.in_progress]
+        if newest_first:
+            wanted.reverse()
+        fetch(output, provider, wanted[:limit], dest, outcome, container=container)
+    report(output, outcome, {"dest": str(dest)})
+    return outcome.code
+
+
+def fetch(
+    output: Output,
+    provider: Provider,
+    wanted: Sequence[Recording],
+    dest: Path,
+    outcome: Outcome,
+    *,
+    container: str = "mp4",
+) -> None:
+    """Download *wanted* with a progress display and write down in *outcome* what came of it."""
+    with Stop(output, _STOPPING) as stop, showing(output, wanted, stop) as on_event:
+        try:
+            for result in download_many(
+                provider, wanted, dest, container=container, on_event=on_event, cancel=stop
+            ):
+                if isinstance(result, Failed):
+                    outcome.failed.append(result)
+                else:
+                    outcome.downloaded.append(result)
+        except CamsyncError as error:
+            outcome.error = error
+    outcome.code = _code(outcome, stop)
+
+
+def _code(outcome: Outcome, stop: Stop) -> int:
+    if outcome.error is None:
+        return FAILED if outcome.failed else OK
+    if isinstance(outcome.error, CancelledError) and stop.is_set():
+        return stop.code
+    return code_for(outcome.error)
+
+
+def report(output: Output, outcome: Outcome, more: dict[str, Any]) -> None:
+    """Print what a run brought: the table, the failures, the sums, or one JSON document."""
+    document = {**more, **outcome.json()}
+    if outcome.error is not None:
+        document["error"] = error_json(outcome.error)
+    output.document(document)
+    if outcome.downloaded:
+        output.table("", _COLUMNS, _rows(outcome.downloaded))
+    output.line(outcome.summary())
+    if not output.json:
+        for failed in outcome.failed:
+            output.problem(f"failed: {title(failed.recording)}", failed.error)
+        if outcome.error is not None:
+            output.error(outcome.error)
+
+
+def _rows(downloaded: Sequence[Downloaded]) -> Iterator[Sequence[str]]:
+    for done in downloaded:
+        there = ("was there already",) if done.existing else ()
+        yield (
+            str(done.path),
+            done.codec.value,
+            length_text(done.duration),
+            size_text(done.size),
+            utc_text(done.start),
+            "; ".join(there + done.notes),
+        )

@@ -1,0 +1,123 @@
+"""``camsync simulate``: a device without the device."""
+
+from __future__ import annotations
+
+import time
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._exit import INTERRUPTED, OK
+from ._options import common_options, pass_output
+from ._output import Output
+from ._signals import Stop
+
+
+if TYPE_CHECKING:
+    from ..testing import RecorderSimulator
+
+_POLL = 0.1
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def simulate(context: click.Context) -> int:
+    """Run a simulator, to try camsync or to test a program of your own.
+
+    \b
+    camsync simulate recorder
+    camsync simulate recorder --list-faults
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    return OK
+
+
+@simulate.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@click.option("--model", default="DS-7616NI-K2", show_default=True, help="See --list-models.")
+@click.option(
+    "--channels", type=click.IntRange(1, 64), default=4, show_default=True, help="Cameras."
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=6.0,
+    show_default=True,
+    help="How much footage there is, up to now.",
+)
+@click.option(
+    "--segment",
+    "segment_seconds",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of one recording.",
+)
+@click.option(
+    "--dump",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Answer as this device dump says.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Misbehave; can be repeated. See --list-faults.",
+)
+@click.option("--tls", is_flag=True, help="HTTPS, with a certificate of its own.")
+@click.option("--list-faults", is_flag=True, help="Show the faults and stop.")
+@click.option("--list-models", is_flag=True, help="Show the models and stop.")
+@common_options
+@pass_output
+def recorder(output: Output, /, list_faults: bool, list_models: bool, **options: Any) -> int:
+    """Run a recorder on 127.0.0.1 until SIGTERM or Ctrl-C.
+
+    \b
+    camsync simulate recorder --port 8080 --channels 8 --hours 24
+    camsync simulate recorder --fault busy-503 --fault drop-in-middle
+
+    It prints one line: the address, the user, the password, and the URL for camsync's own commands.
+    It serves real video and behaves like the recorders that were observed, their faults included.
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    from ..testing import FAULTS, PERSONALITIES, RecorderSimulator
+
+    if list_faults:
+        return _listing(output, "faults", dict(FAULTS))
+    if list_models:
+        models = {
+            name: f"{personality.device_type}, firmware {personality.firmware}"
+            for name, personality in PERSONALITIES.items()
+        }
+        return _listing(output, "models", models)
+    with Stop(output) as stop, RecorderSimulator(**options) as simulator:
+        _announce(output, simulator)
+        while not stop.is_set():
+            time.sleep(_POLL)
+    # SIGTERM is the way to end it: that is no failure.
+    return INTERRUPTED if stop.code == INTERRUPTED else OK
+
+
+def _announce(output: Output, simulator: RecorderSimulator) -> None:
+    facts = {
+        "url": simulator.url,
+        "username": simulator.username,
+        "password": simulator.password,
+        "camsync_url": simulator.connect_url,
+    }
+    if simulator.fingerprint is not None:
+        facts["fingerprint"] = simulator.fingerprint
+    output.line(" ".join(f"{name}={value}" for name, value in facts.items()))
+    output.out.file.flush()
+    more = {"host": simulator.host, "port": simulator.port, "faults": sorted(simulator.faults)}
+    output.document({**facts, **more}, indent=None)
+
+
+def _listing(output: Output, name: str, entries: dict[str, str]) -> int:
+    output.table("", ("name", "what it does"), entries.items())
+    output.document({name: entries})
+    return OK

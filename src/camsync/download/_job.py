@@ -1,0 +1,248 @@
+"""One recording on its way to one file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import os
+import time
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .._retry import RetryPolicy, check_cancelled
+from ..errors import (
+    CamsyncError,
+    ConfigurationError,
+    CorruptMediaError,
+    DestinationError,
+    MissingExtraError,
+    RecordingInProgressError,
+)
+from ..models import Codec, Downloaded, Progress, Recording, Stage
+from ..provider import CancelToken, Provider
+from ._engine import Fetch
+from ._existing import Shelf, end_of, mark
+from ._files import PartFile, make_folder, require_space, sweep
+from ._paths import EXTENSIONS, Container, names
+from ._progress import Reporter
+from ._verify import Verdict, check_duration, verify
+
+
+_EXTRA = "mp4"
+
+OnEvent = Callable[[Progress], object]
+
+
+def _media() -> Any:
+    """Import the media stage, which needs the extra ``mp4``."""
+    try:
+        return importlib.import_module("camsync.download.media")
+    except ImportError as error:
+        raise MissingExtraError.for_extra(_EXTRA, "container='mp4'") from error
+
+
+def _as_container(value: str) -> Container:
+    if value == "mp4":
+        _media()
+        return "mp4"
+    if value == "original":
+        return "original"
+    msg = f"container must be 'mp4' or 'original', not {value!r}"
+    raise ConfigurationError(msg)
+
+
+def _is_size(_instance: object, _attribute: object, value: int) -> None:
+    if value < 0:
+        msg = f"min_free must not be negative, but is {value}"
+        raise ConfigurationError(msg)
+
+
+def _is_zone(_instance: object, _attribute: object, value: Any) -> None:
+    if value is not None and not isinstance(value, dt.tzinfo):
+        msg = f"timezone must be a tzinfo, not {type(value).__name__}"
+        raise ConfigurationError(msg, next_step="use zoneinfo.ZoneInfo('Europe/Berlin')")
+
+
+def _as_path(value: str | os.PathLike[str]) -> Path:
+    path = Path(value)
+    if "\0" in str(path):
+        msg = "dest holds a NUL character"
+        raise ConfigurationError(msg)
+    return path
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """The checked arguments of a run."""
+
+    dest: Path = attrs.field(converter=_as_path)
+    container: Container = attrs.field(converter=_as_container)
+    on_event: OnEvent | None
+    cancel: CancelToken | None
+    timezone: dt.tzinfo | None = attrs.field(validator=_is_zone)
+    retry: RetryPolicy
+    min_free: int = attrs.field(validator=_is_size)
+    allow_in_progress: bool
+
+
+class Job:
+    """Brings one recording to one file."""
+
+    def __init__(
+        self, provider: Provider, recording: Recording, options: Options, reporter: Reporter
+    ) -> None:
+        self._provider = provider
+        self._recording = recording
+        self._options = options
+        self._reporter = reporter
+        self._as_mp4 = options.container == "mp4"
+        self._begun = time.monotonic()
+
+    def run(self) -> Downloaded:
+        """Fetch the recording, unless it is there already.
+
+        Raises:
+            CamsyncError: It cannot be had. Nothing stands under its final name.
+        """
+        try:
+            done = self._run()
+        except CamsyncError as error:
+            self._reporter.tell(Stage.FAILED, error.message)
+            raise
+        self._reporter.tell(Stage.SKIPPED if done.existing else Stage.DONE, str(done.path))
+        return done
+
+    def _run(self) -> Downloaded:
+        recording, options = self._recording, self._options
+        check_cancelled(options.cancel)
+        if recording.in_progress and not options.allow_in_progress:
+            msg = "the device is still writing this recording"
+            raise RecordingInProgressError(msg)
+        shelf = Shelf(
+            recording=recording,
+            names=names(recording, options.dest, options.container, options.timezone),
+            extension="mp4" if self._as_mp4 else EXTENSIONS.get(recording.container, "mpg"),
+            as_mp4=self._as_mp4,
+        )
+        existing = shelf.find()
+        if existing is not None:
+            sweep(existing.path)
+            return existing
+        target = self._free_place(shelf)
+        make_folder(target.parent)
+        sweep(target)
+        self._require_space(target.parent, recording.size or 0)
+        return self._bring(shelf, target)
+
+    def _free_place(self, shelf: Shelf) -> Path:
+        """Return a path that may be used, before anything is fetched in vain."""
+        for path in shelf.choose(shelf.extension, self._recording.size):
+            if not os.path.lexists(path) or (self._as_mp4 and shelf.recognise(path)):
+                return path
+        raise _taken(path)
+
+    def _require_space(self, folder: Path, size: int) -> None:
+        require_space(folder, size * (2 if self._as_mp4 else 1), self._options.min_free)
+
+    def _bring(self, shelf: Shelf, target: Path) -> Downloaded:
+        options = self._options
+        with PartFile(target) as part:
+            fetch = Fetch(
+                self._provider,
+                self._recording,
+                part,
+                self._reporter,
+                policy=options.retry,
+                cancel=options.cancel,
+                reserve=options.min_free,
+            )
+            verdict = fetch.run(lambda: self._verify(part, fetch.promised))
+            if not self._as_mp4:
+                return self._place(shelf, part, verdict)
+            with PartFile(target) as film:
+                verdict = self._remux(part, film, verdict)
+                return self._place(shelf, film, verdict)
+
+    def _verify(self, part: PartFile, promised: int | None) -> Verdict:
+        self._reporter.tell(Stage.VERIFY)
+        return verify(part.stream(), self._recording, promised)
+
+    def _remux(self, part: PartFile, film: PartFile, verdict: Verdict) -> Verdict:
+        """Put the checked bytes into an MP4 file and check that, too."""
+        media = _media()
+        require_space(film.path.parent, part.size, self._options.min_free)
+        self._reporter.advance(Stage.REMUX, 0, part.size)
+        plan = media.Plan(
+            head=verdict.head,
+            mapped=verdict.mapped,
+            sound=verdict.sound,
+            created=self._recording.start,
+            comment=mark(self._recording),
+            close_gaps=verdict.close_gaps,
+        )
+        notes = media.remux(
+            part.stream(),
+            film.stream(),
+            plan,
+            on_progress=lambda done: self._reporter.advance(Stage.REMUX, done, part.size),
+            cancel=self._options.cancel,
+        )
+        info = media.probe(film.stream())
+        if info.codec is Codec.UNKNOWN or not (info.width and info.height):
+            msg = "the video cannot be decoded: codec or picture size are unknown"
+            raise CorruptMediaError(msg)
+        longer = check_duration(info.duration, self._recording)
+        return attrs.evolve(
+            verdict,
+            codec=info.codec,
+            duration=info.duration,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            # what the walk has noted about the length, it need not hear twice
+            notes=verdict.notes + notes + (longer if verdict.duration is None else ()),
+        )
+
+    def _place(self, shelf: Shelf, part: PartFile, verdict: Verdict) -> Downloaded:
+        """Give *part* its name. Somebody else may have been faster, with this file or another."""
+        check_cancelled(self._options.cancel)
+        size = part.stream().seek(0, 2)
+        extension = "mp4" if self._as_mp4 else EXTENSIONS[verdict.head.container]
+        for path in shelf.choose(extension, size):
+            try:
+                part.place(path)
+            except FileExistsError:
+                found = shelf.recognise(path)
+                if found is not None and shelf.is_whole(found):
+                    return found
+                if found is None:
+                    continue
+                part.place(path, replace=True)
+            return self._downloaded(path, size, verdict)
+        raise _taken(path)
+
+    def _downloaded(self, path: Path, size: int, verdict: Verdict) -> Downloaded:
+        return Downloaded(
+            recording=self._recording,
+            path=path,
+            size=size,
+            container="mp4" if self._as_mp4 else verdict.head.container,
+            start=self._recording.start,
+            end=end_of(self._recording, verdict.duration),
+            duration=verdict.duration,
+            codec=verdict.codec,
+            width=verdict.width,
+            height=verdict.height,
+            fps=verdict.fps,
+            elapsed=time.monotonic() - self._begun,
+            notes=verdict.notes,
+        )
+
+
+def _taken(path: Path) -> DestinationError:
+    msg = f"{path} exists and is not known to hold this recording"
+    return DestinationError(msg, next_step="move it away, or choose another destination")

@@ -1,0 +1,181 @@
+"""Names of files and folders: the one place where a device's words become a path.
+
+A channel's name is whatever its owner typed; a recording's item is whatever the device calls its
+file. Consumers of the files are picky in turn: no spaces, no commas, no ``%``, no ``_`` inside a
+camera's name, ASCII only, and ``Cam01`` rather than ``Cam1`` (a look-up for ``%Cam1%`` would find
+``Cam10`` too).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+import unicodedata
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..models import Recording
+
+
+Container = Literal["mp4", "original"]
+
+EXTENSIONS = {"mpeg-ps": "mpg", "mpeg-ts": "ts", "mp4": "mp4"}
+_FILE_SUFFIXES = {
+    "mp4": frozenset({".mp4"}),
+    "original": frozenset({".ps", ".mpg", ".mpeg", ".ts", ".mp4"}),
+}
+
+_LONGEST_SLUG = 40
+_LONGEST_ITEM = 32
+# Letters that Unicode does not take apart into a base letter and a mark.
+_LETTERS = str.maketrans(
+    {
+        "đ": "d",
+        "Đ": "D",
+        "ð": "d",
+        "Ð": "D",
+        "ß": "ss",
+        "ẞ": "SS",
+        "ł": "l",
+        "Ł": "L",
+        "ø": "o",
+        "Ø": "O",
+        "æ": "ae",
+        "Æ": "AE",
+        "œ": "oe",
+        "Œ": "OE",
+        "þ": "th",
+        "Þ": "Th",
+        "ħ": "h",
+        "Ħ": "H",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+        "ŋ": "n",
+        "Ŋ": "N",
+        "ŧ": "t",
+        "Ŧ": "T",
+    }
+)
+# What recorders and cameras call a channel that nobody has named: "Camera 01", "IPCamera 01",
+# "IP Camera1", "Analog Camera 3", "IPdome", "D1", "Channel 5", "CH-02".
+_DEFAULT_NAME = re.compile(
+    r"(?:(?:ip|analog|digital|network|embedded)-?)?"
+    r"(?:camera|cam|ipc|ipcam|ipdome|dome|channel|chan|ch|video|[ad])?-?\d*"
+)
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+
+
+def ascii_slug(text: str, longest: int = _LONGEST_SLUG) -> str:
+    """Return *text* as lower-case ASCII letters, digits and single hyphens; perhaps empty.
+
+    ``"Front door / Cửa"`` becomes ``"front-door-cua"``.
+    """
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    letters = plain.encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:longest].rstrip("-")
+
+
+def camera_name(recording: Recording) -> str:
+    """Return the folder of a recording's camera: ``Cam01``, ``Cam01-front-door``, ``Cam01-sub``.
+
+    The channel's number comes first and is always there, because names get changed; the name
+    follows if it says more than the number does.
+    """
+    channel = str(recording.key.channel)
+    number = re.fullmatch(r"\d{1,9}", channel, re.ASCII)
+    parts = [f"Cam{int(channel):02d}" if number else f"Cam-{_exact_slug(channel)}"]
+    slug = ascii_slug(recording.channel_name)
+    if re.search(r"[a-z]", slug) and not _DEFAULT_NAME.fullmatch(slug):
+        parts.append(slug)
+    if recording.key.stream != "01":
+        stream = recording.key.stream
+        parts.append("sub" if stream == "02" else f"stream-{_exact_slug(stream)}")
+    return "-".join(parts)
+
+
+def item_slug(recording: Recording) -> str:
+    """Return what tells two recordings with the same local time apart; never empty.
+
+    It is the device's own name for the item or, without one, the start in UTC: an hour that
+    the wall clock shows twice has two of those.
+    """
+    if recording.key.item:
+        return _exact_slug(recording.key.item)
+    return f"{_digits(recording.key.start)}Z".replace("_", "T")
+
+
+def _exact_slug(text: str) -> str:
+    """Return a slug that differs when *text* differs: a digest stands in for what is lost."""
+    slug = ascii_slug(text, _LONGEST_ITEM)
+    if slug == text:
+        return slug
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{slug}-{digest}" if slug else digest
+
+
+def _digits(moment: dt.datetime) -> str:
+    # strftime's %Y does not pad the year on every platform
+    return f"{moment.year:04d}{moment:%m%d_%H%M%S}"
+
+
+@attrs.frozen(kw_only=True)
+class Names:
+    """Where a recording may be put.
+
+    Attributes:
+        folder: The folder of the file.
+        stem: The wanted name, without extension.
+        spare: The name to use when another recording holds the first; None if the caller has
+            named the file, and no other will do.
+        suffix: The extension with its dot; None means that it follows the container.
+    """
+
+    folder: Path
+    stem: str
+    spare: str | None = None
+    suffix: str | None = None
+
+    def path(self, stem: str, extension: str) -> Path:
+        """Return the path for one of the stems; *extension* is used unless the caller chose."""
+        return self.folder / f"{stem}{self.suffix or f'.{extension}'}"
+
+
+def names(
+    recording: Recording, dest: Path, container: Container, timezone: dt.tzinfo | None = None
+) -> Names:
+    """Say where *recording* goes.
+
+    A *dest* with the suffix of a video file is that file, unless a folder of that name exists;
+    any other is a folder: ``dest/Cam01/Cam01_20240101_100000.mp4``. The time is that of the
+    recorder's wall clock, or of *timezone*.
+    """
+    if dest.suffix.lower() in _FILE_SUFFIXES[container] and not dest.is_dir():
+        return Names(folder=dest.parent, stem=dest.stem, suffix=dest.suffix)
+    local = recording.local_start if timezone is None else recording.start.astimezone(timezone)
+    camera = camera_name(recording)
+    stem = f"{camera}_{_digits(local)}"
+    return Names(folder=safe_join(dest, camera), stem=stem, spare=f"{stem}_{item_slug(recording)}")
+
+
+def safe_join(folder: Path, *parts: str) -> Path:
+    """Join plain names to *folder*, and refuse everything that is not a plain name.
+
+    Raises:
+        ConfigurationError: A part would leave the folder, or means something else to a system.
+    """
+    for part in parts:
+        if not _is_plain(part):
+            msg = f"{part[:80]!r} cannot be the name of a file or folder"
+            raise ConfigurationError(msg)
+    return folder.joinpath(*parts)
+
+
+def _is_plain(part: str) -> bool:
+    forbidden: Sequence[str] = '/\\:*?"<>|'
+    odd = any(character in forbidden or not character.isprintable() for character in part)
+    return not (odd or part != part.strip(" .") or not part or _RESERVED.fullmatch(part))

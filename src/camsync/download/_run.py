@@ -1,0 +1,143 @@
+"""`download` and `download_many`: from a recording to a file under its final name."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+from collections.abc import Iterable, Iterator, Sized
+
+from .._retry import RetryPolicy, check_cancelled
+from ..errors import AuthenticationError, CamsyncError, CancelledError
+from ..models import Downloaded, Failed, Recording
+from ..provider import CancelToken, Provider
+from ._job import Job, OnEvent, Options
+from ._progress import Reporter
+
+
+MIN_FREE = 256 * 1024 * 1024
+_POLICY = RetryPolicy()
+
+
+def download(
+    provider: Provider,
+    recording: Recording,
+    dest: str | os.PathLike[str],
+    *,
+    container: str = "mp4",
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+    timezone: dt.tzinfo | None = None,
+    retry: RetryPolicy = _POLICY,
+    min_free: int = MIN_FREE,
+    allow_in_progress: bool = False,
+) -> Downloaded:
+    """Bring one recording to disk: complete, verified, and only then under its final name.
+
+    Bytes go to a hidden part file beside the destination, are checked (size, first bytes,
+    container, length in seconds), put into MP4 without re-encoding the picture, made durable,
+    and named. Whatever interrupts that, an exception, Ctrl-C, SIGKILL, a power cut, there is
+    either the whole file or none. What was there before is never overwritten, except by the
+    complete version of the very recording that was fetched while it was being written.
+
+    Args:
+        provider: Where the recording was found.
+        recording: One result of `Provider.search`.
+        dest: A folder, or a file if it has a video suffix (``.mp4``; for originals ``.ps``,
+            ``.mpg``, ``.mpeg``, ``.ts`` or ``.mp4`` as well). In a folder, the file is
+            ``<camera>/<camera>_<YYYYmmdd_HHMMSS>.<ext>``, for example
+            ``Cam01-front-door/Cam01-front-door_20240101_100000.mp4``. If another recording has
+            that name (the hour that clocks repeat in autumn, a second recorder) the device's
+            name for the item is appended.
+        container: ``"mp4"`` (needs the extra ``mp4``), or ``"original"`` for the bytes as the
+            device sends them.
+        on_event: Is called with a `Progress`, about four times a second while bytes come. What
+            it raises is logged and does not stop the download.
+        cancel: Anything with ``is_set()``. Looked at several times a second, even while the
+            device sends nothing.
+        timezone: The zone of the time in the name; by default the device's own wall clock.
+        retry: How often to try again what may work the second time.
+        min_free: Bytes that stay free on the destination's disk.
+        allow_in_progress: Fetch a recording that is still being written. It is as long as it is.
+
+    Returns:
+        The file and what was found in it. With ``existing`` set, it was there already and
+        nothing was fetched.
+
+    Raises:
+        MissingExtraError: ``container="mp4"`` without PyAV. Nothing was fetched.
+        ConfigurationError: An argument is unusable.
+        RecordingInProgressError: The device is still writing it.
+        ShortReadError: Bytes or seconds are missing.
+        CorruptMediaError: It is no video, or not the one that was announced.
+        DiskFullError: No room.
+        DestinationError: *dest* cannot be written, or is the file of another recording.
+        CancelledError: *cancel* was set.
+        CamsyncError: Whatever the provider says.
+    """
+    options = Options(
+        dest=dest,
+        container=container,
+        on_event=on_event,
+        cancel=cancel,
+        timezone=timezone,
+        retry=retry,
+        min_free=min_free,
+        allow_in_progress=allow_in_progress,
+    )
+    return Job(provider, recording, options, Reporter(recording, on_event)).run()
+
+
+def download_many(
+    provider: Provider,
+    recordings: Iterable[Recording],
+    dest: str | os.PathLike[str],
+    *,
+    container: str = "mp4",
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+    timezone: dt.tzinfo | None = None,
+    retry: RetryPolicy = _POLICY,
+    min_free: int = MIN_FREE,
+    allow_in_progress: bool = False,
+) -> Iterator[Downloaded | Failed]:
+    """Download one recording after the other and yield what came of each.
+
+    One that fails is yielded as `Failed` and does not stop the rest. One at a time is what
+    recorders survive. The arguments are those of `download`; a `Progress` says which file of
+    how many it is about (of an unknown number when *recordings* has no length).
+
+    Raises:
+        AuthenticationError: The run ends: every further try could lock the account.
+        CancelledError: The run ends, because *cancel* was set.
+        MissingExtraError: Before anything is fetched.
+        ConfigurationError: An argument is unusable.
+    """
+    options = Options(
+        dest=dest,
+        container=container,
+        on_event=on_event,
+        cancel=cancel,
+        timezone=timezone,
+        retry=retry,
+        min_free=min_free,
+        allow_in_progress=allow_in_progress,
+    )
+    return _each(provider, recordings, options)
+
+
+def _each(
+    provider: Provider, recordings: Iterable[Recording], options: Options
+) -> Iterator[Downloaded | Failed]:
+    count = len(recordings) if isinstance(recordings, Sized) else None
+    for index, recording in enumerate(recordings, 1):
+        check_cancelled(options.cancel)
+        reporter = Reporter(recording, options.on_event, index=index, count=count)
+        result: Downloaded | Failed
+        try:
+            result = Job(provider, recording, options, reporter).run()
+        except (AuthenticationError, CancelledError):
+            raise
+        except CamsyncError as error:
+            result = Failed(recording=recording, error=error)
+        yield result

@@ -1,0 +1,107 @@
+"""What HTTP libraries raise, and what camsync makes of it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+
+import pytest
+import requests
+import urllib3.exceptions
+
+from camsync import (
+    CertificateError,
+    ConfigurationError,
+    DeviceTimeoutError,
+    DiskFullError,
+    ProtocolError,
+    TLSError,
+    UnreachableError,
+)
+from camsync.transport import Address, TLSPolicy
+from camsync.transport._mapping import mapped_errors
+
+
+ADDRESS = Address.of("127.0.0.1")
+PIN = "sha256:" + "ab" * 32
+OPEN, PINNED = TLSPolicy(ca_file="x"), TLSPolicy(ca_file=None, pin=PIN)
+
+
+def _mapped(error: Exception, tls: TLSPolicy = OPEN) -> Exception:
+    with pytest.raises(Exception) as caught, mapped_errors(ADDRESS, tls):
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (requests.exceptions.ConnectTimeout(), UnreachableError),
+        (requests.exceptions.ReadTimeout(), DeviceTimeoutError),
+        (requests.exceptions.ConnectionError(OSError(111, "Connection refused")), UnreachableError),
+        (requests.exceptions.ChunkedEncodingError("x"), UnreachableError),
+        (requests.exceptions.InvalidURL("x"), ConfigurationError),
+        (requests.exceptions.InvalidHeader("x"), ConfigurationError),
+        (urllib3.exceptions.ProtocolError("broken", OSError("x")), UnreachableError),
+        (urllib3.exceptions.ReadTimeoutError(None, "u", "x"), DeviceTimeoutError),  # type: ignore[arg-type]
+        (TimeoutError(), DeviceTimeoutError),
+        (socket.gaierror(-2, "Name or service not known"), UnreachableError),
+        (ConnectionResetError(104, "Connection reset by peer"), UnreachableError),
+        (http.client.RemoteDisconnected("x"), UnreachableError),
+        (http.client.BadStatusLine("x"), UnreachableError),
+        (http.client.LineTooLong("x"), ProtocolError),
+        (ssl.SSLError(1, "WRONG_VERSION_NUMBER"), TLSError),
+        (ssl.SSLError(1, "CERTIFICATE_VERIFY_FAILED"), CertificateError),
+        (OSError(), UnreachableError),
+    ],
+)
+def test_each_becomes_one_of_ours(error: Exception, kind: type[Exception]):
+    """One typed error each, with the original behind it and the address in its words."""
+    mapped = _mapped(error)
+
+    assert type(mapped) is kind
+    assert mapped.__cause__ is error
+    assert "127.0.0.1" in str(mapped)
+
+
+def test_our_own_errors_pass():
+    """A camsync error is not wrapped again, even where it is an OSError too."""
+    error = DiskFullError("full")
+
+    assert _mapped(error) is error
+
+
+def test_other_errors_pass():
+    """A mistake in the program is not dressed up as a network error."""
+    error = ZeroDivisionError()
+
+    assert _mapped(error) is error
+
+
+def test_a_pin_that_does_not_match():
+    """Both fingerprints are there when the library says which it saw."""
+    seen = "cd" * 32
+    told = _mapped(
+        requests.exceptions.SSLError(f'Fingerprints did not match. Expected "x", got "{seen}"'),
+        PINNED,
+    )
+    silent = _mapped(requests.exceptions.SSLError("Fingerprints did not match."), PINNED)
+
+    assert isinstance(told, CertificateError)
+    assert (told.expected, told.actual) == (PIN, f"sha256:{seen}")
+    assert isinstance(silent, CertificateError)
+    assert silent.actual is None
+
+
+def test_reasons_are_words_without_addresses():
+    """The innermost cause is shown, without object addresses, and never without any word."""
+    refused = ConnectionRefusedError(111, "Connection refused")
+    nested = requests.exceptions.ConnectionError(urllib3.exceptions.HTTPError("outer", refused))
+    endless = OSError("round")
+    endless.__cause__ = endless
+
+    assert "Connection refused" in str(_mapped(nested))
+    assert "0x" not in str(_mapped(OSError("<object at 0x7f>: broken")))
+    assert "round" in str(_mapped(endless))
+    assert "OSError" in str(_mapped(OSError()))
