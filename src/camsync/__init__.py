@@ -13,9 +13,11 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
+from ._cancel import CancelToken
 from ._retry import RetryPolicy
 from ._secret import Secret
-from ._time import DeviceClock, DeviceZone, TimeSpan, ZMeaning
+from ._time import DeviceClock, TimeSpan, ZMeaning
+from ._zone import DeviceZone
 from .errors import (
     AccountLockedError,
     AuthenticationError,
@@ -65,7 +67,7 @@ from .models import (
     Volume,
     VolumeState,
 )
-from .provider import ByteStream, CancelToken, Provider
+from .provider import ByteStream, Provider
 
 
 if TYPE_CHECKING:

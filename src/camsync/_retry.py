@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import TypeVar
 
 import attrs
 
-from .errors import CamsyncError, CancelledError
-from .provider import CancelToken
+from ._cancel import CancelToken, pause
+from .errors import CamsyncError
 
 
 T = TypeVar("T")
-_POLL = 0.2
 
 
 @attrs.frozen(kw_only=True)
@@ -49,68 +46,6 @@ class RetryPolicy:
             return asked * (1 + self.jitter * random.random() * 0.1)  # noqa: S311 - no secret
         wait = min(self.initial * 2.0 ** (attempt - 1), self.maximum)
         return wait * (1 - self.jitter * random.random())  # noqa: S311 - no secret
-
-
-def pause(seconds: float, cancel: CancelToken | None = None) -> None:
-    """Sleep, but wake up for *cancel*.
-
-    Raises:
-        CancelledError: *cancel* was set.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        check_cancelled(cancel)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return
-        time.sleep(min(left, _POLL) if cancel is not None else left)
-
-
-def check_cancelled(cancel: CancelToken | None) -> None:
-    """Raise `CancelledError` when *cancel* is set."""
-    if cancel is not None and cancel.is_set():
-        msg = "cancelled by the caller"
-        raise CancelledError(msg)
-
-
-class BreakOff:
-    """Calls *abort* from another thread soon after *cancel* is set, while the block runs.
-
-    A thread that waits for a silent device cannot look at *cancel* itself. Without *cancel* this
-    costs nothing.
-    """
-
-    def __init__(self, cancel: CancelToken | None, abort: Callable[[], object]) -> None:
-        self._cancel = cancel
-        self._abort = abort
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> None:
-        if self._cancel is not None:
-            self._thread = threading.Thread(
-                target=self._run, args=(self._cancel,), name="camsync-cancel", daemon=True
-            )
-            self._thread.start()
-
-    def _run(self, cancel: CancelToken) -> None:
-        while not self._over.wait(_POLL):
-            if cancel.is_set():
-                self._abort()
-                return
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop watching; an error that *abort* may have caused becomes `CancelledError`."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
-        if isinstance(error, Exception) and not isinstance(error, CancelledError):
-            check_cancelled(self._cancel)
 
 
 def call(

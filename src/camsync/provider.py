@@ -6,7 +6,9 @@ Implement these two protocols to bring a new kind of camera; there is no base cl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+
+from ._cancel import CancelToken
 
 
 if TYPE_CHECKING:
@@ -19,15 +21,6 @@ if TYPE_CHECKING:
 
 
 P = TypeVar("P")
-
-
-@runtime_checkable
-class CancelToken(Protocol):
-    """Anything with ``is_set()``: a `threading.Event`, or your own."""
-
-    def is_set(self) -> bool:
-        """Whether the work should stop."""
-        ...
 
 
 class ByteStream(Protocol):

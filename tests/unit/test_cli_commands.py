@@ -29,7 +29,7 @@ from camsync import (
     errors,
     registry,
 )
-from camsync._time import parse_timezone
+from camsync._zone import parse_timezone
 from camsync.cli import _app, _options, main
 
 

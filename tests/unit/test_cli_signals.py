@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
+from camsync import CancelToken
 from camsync.cli import _signals
 from camsync.cli._output import Output
 from camsync.cli._signals import Stop
-from camsync.provider import CancelToken
 
 
 @pytest.fixture

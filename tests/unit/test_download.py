@@ -42,7 +42,7 @@ from camsync import (
     ShortReadError,
     Stage,
     UnreachableError,
-    _retry,
+    _cancel,
     download,
     download_many,
 )
@@ -937,7 +937,7 @@ def test_cancel_after_the_last_byte(tmp_path):
 
 def test_unset_cancel_changes_nothing(tmp_path, monkeypatch):
     """The watching thread looks, and ends with the transfer, also when that fails."""
-    monkeypatch.setattr(_retry, "_POLL", 0.001)
+    monkeypatch.setattr(_cancel, "_POLL", 0.001)
     data = content()
     looks = []
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camsync import DeviceId, ProtocolError, RecordingKind, TimeSpan
-from camsync._time import UTC, DeviceClock, DeviceZone, ZMeaning
+from camsync._time import UTC, DeviceClock, ZMeaning
+from camsync._zone import DeviceZone
 from camsync.providers.hikvision import _xml
 from camsync.providers.hikvision._dialect import DIALECTS, daily_body, download_body
 from camsync.providers.hikvision._matches import Maker, Match, read_page, uri_fields

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camsync import AuthenticationError, CancelledError, DeviceBusyError, RetryPolicy
-from camsync._retry import call, check_cancelled, pause
+from camsync._cancel import check_cancelled, pause
+from camsync._retry import call
 
 
 class Flaky:

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from camsync import testing
-from camsync._time import DeviceZone
+from camsync._zone import DeviceZone
 from camsync.errors import ConfigurationError, MissingExtraError
 from camsync.testing import FAULTS, PERSONALITIES, Personality, RecorderSimulator
 from camsync.testing.recorder import _tls

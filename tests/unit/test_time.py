@@ -17,16 +17,15 @@ from hypothesis import strategies as st
 from camsync import ConfigurationError, DeviceClock, DeviceZone, ProtocolError, TimeSpan, ZMeaning
 from camsync._time import (
     UTC,
-    DstRule,
     WireTime,
     aware,
     ensure_aware,
     is_aware,
-    parse_timezone,
     round_offset,
     to_utc,
     utcnow,
 )
+from camsync._zone import DstRule, parse_timezone
 
 
 HOUR = dt.timedelta(hours=1)

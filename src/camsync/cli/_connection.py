@@ -13,7 +13,7 @@ import attrs
 import click
 
 from .. import registry
-from .._time import parse_timezone
+from .._zone import parse_timezone
 from ..errors import ConfigurationError
 from ..provider import Provider
 from ._output import Output

@@ -11,9 +11,9 @@ import attrs
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from .._cancel import CancelToken
 from ..models import Progress as Event
 from ..models import Recording, Stage
-from ..provider import CancelToken
 from ._format import clean, length_text, rate_text, size_text
 from ._output import Output
 

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .. import _retry
-from .._retry import BreakOff, RetryPolicy, check_cancelled
+from .._cancel import BreakOff, CancelToken, check_cancelled
+from .._retry import RetryPolicy
 from ..errors import CamsyncError, ProtocolError
 from ..models import Capability, Recording, Stage
-from ..provider import ByteStream, CancelToken, Provider
+from ..provider import ByteStream, Provider
 from ._files import PartFile, require_space
 from ._progress import Reporter
 
@@ -24,6 +25,10 @@ from ._progress import Reporter
 T = TypeVar("T")
 
 _BUFFER = 1 << 20
+_SMALLEST_READ = 1 << 16
+_QUICK, _SLOW = 0.1, 0.4
+"""Seconds in which a read should end: a slow camera must not look stalled between two events."""
+
 _SPACE_EVERY = 64 << 20
 """Bytes between two looks at the free space."""
 
@@ -114,16 +119,18 @@ class Fetch:
     def _pump(self, stream: ByteStream) -> None:
         total = self.promised if self.promised is not None else self._recording.size
         part, buffer = self._part, self._buffer
+        block = _SMALLEST_READ
         begun = time.monotonic()
         next_look = part.size + _SPACE_EVERY
         self._reporter.advance(Stage.DOWNLOAD, part.size, total)
         while True:
             check_cancelled(self._cancel)
-            count = stream.readinto(buffer)
+            count = stream.readinto(buffer[:block])
             if not count:
                 break
             part.write(buffer[:count])
             now = time.monotonic()
+            block = _next_block(block, now - begun)
             self._flowing += now - begun
             begun = now
             self._reporter.advance(Stage.DOWNLOAD, part.size, total)
@@ -131,3 +138,10 @@ class Fetch:
                 next_look = part.size + _SPACE_EVERY
                 require_space(part.final.parent, 0, self._reserve)
         check_cancelled(self._cancel)
+
+
+def _next_block(block: int, seconds: float) -> int:
+    """Return how much to ask for next, after a read of *block* bytes took so long."""
+    if seconds < _QUICK:
+        return min(block * 2, _BUFFER)
+    return max(block // 2, _SMALLEST_READ) if seconds > _SLOW else block

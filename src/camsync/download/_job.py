@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from .._retry import RetryPolicy, check_cancelled
+from .._cancel import CancelToken, check_cancelled
+from .._retry import RetryPolicy
 from ..errors import (
     CamsyncError,
     ConfigurationError,
@@ -23,7 +24,7 @@ from ..errors import (
     RecordingInProgressError,
 )
 from ..models import Codec, Downloaded, Progress, Recording, Stage
-from ..provider import CancelToken, Provider
+from ..provider import Provider
 from ._engine import Fetch
 from ._existing import Shelf, end_of, mark
 from ._files import PartFile, make_folder, require_space, sweep

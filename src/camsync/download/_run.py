@@ -7,10 +7,11 @@ import os
 
 from collections.abc import Iterable, Iterator, Sized
 
-from .._retry import RetryPolicy, check_cancelled
+from .._cancel import CancelToken, check_cancelled
+from .._retry import RetryPolicy
 from ..errors import AuthenticationError, CamsyncError, CancelledError
 from ..models import Downloaded, Failed, Recording
-from ..provider import CancelToken, Provider
+from ..provider import Provider
 from ._job import Job, OnEvent, Options
 from ._progress import Reporter
 

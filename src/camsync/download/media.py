@@ -23,11 +23,10 @@ from typing import Any, BinaryIO
 import attrs
 import av
 
-from .._retry import check_cancelled
+from .._cancel import CancelToken, check_cancelled
 from .._time import to_utc
 from ..errors import CorruptMediaError, DestinationError, DiskFullError
 from ..models import Codec
-from ..provider import CancelToken
 from ._files import FULL
 from ._source import Sink, Source
 from ._timeline import Timeline

@@ -10,9 +10,9 @@ import contextlib
 import socket
 import ssl
 
+from .._cancel import CancelToken
 from .._secret import Secret
 from ..errors import ConfigurationError
-from ..provider import CancelToken
 from ._address import Address
 from ._bulk import Bulk, BulkReply, BulkRequest
 from ._control import Answer, Control

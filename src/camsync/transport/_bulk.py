@@ -17,9 +17,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from .._retry import BreakOff
+from .._cancel import BreakOff, CancelToken
 from ..errors import ProtocolError
-from ..provider import CancelToken
 from ._address import Address
 from ._control import HEADERS, MAX_ANSWER
 from ._mapping import mapped_errors

@@ -6,6 +6,7 @@ import logging
 
 from collections.abc import Callable, Mapping
 
+from ..._cancel import CancelToken
 from ..._retry import RetryPolicy, call
 from ...errors import (
     AuthenticationError,
@@ -16,7 +17,6 @@ from ...errors import (
     RequestRejectedError,
     UnsupportedError,
 )
-from ...provider import CancelToken
 from ...transport import UNAUTHORIZED, Answer, BulkReply, Transport
 from . import _xml
 from ._errors import (

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from ..._time import UTC, DeviceClock, DeviceZone, WireTime, ZMeaning, round_offset, utcnow
+from ..._time import UTC, DeviceClock, WireTime, ZMeaning, round_offset, utcnow
+from ..._zone import DeviceZone
 from ...models import DeviceKind
 from . import _xml
 

@@ -13,7 +13,7 @@ import threading
 
 from collections.abc import Iterator, Sequence
 
-from ..._retry import BreakOff
+from ..._cancel import BreakOff, CancelToken
 from ...errors import (
     CamsyncError,
     ConfigurationError,
@@ -24,7 +24,6 @@ from ...errors import (
     UnsupportedError,
 )
 from ...models import Recording
-from ...provider import CancelToken
 from ...transport import BulkReply
 from ._client import IsapiClient
 from ._dialect import download_body

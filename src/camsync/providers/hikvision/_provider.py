@@ -11,9 +11,11 @@ from typing import ClassVar, Literal
 
 import attrs
 
+from ..._cancel import CancelToken
 from ..._retry import RetryPolicy
 from ..._secret import Secret
-from ..._time import DeviceClock, TimeSpan, WireTime, ZMeaning, parse_timezone, utcnow
+from ..._time import DeviceClock, TimeSpan, WireTime, ZMeaning, utcnow
+from ..._zone import parse_timezone
 from ...errors import ConfigurationError, RecordingNotFoundError
 from ...models import (
     Capability,
@@ -25,7 +27,6 @@ from ...models import (
     RecordingKind,
     Volume,
 )
-from ...provider import CancelToken
 from ...transport import Address, TLSPolicy, Transport, Verify
 from . import _xml
 from ._client import IsapiClient

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from camsync._time import DeviceZone
+from camsync._zone import DeviceZone
 
 from ._channels import ChannelSetup
 from ._digest import Door

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from camsync._time import DeviceZone
+from camsync._zone import DeviceZone
 from camsync.errors import ConfigurationError, ProtocolError
 
 from ._channels import ChannelSetup

@@ -8,7 +8,8 @@ from email.utils import format_datetime
 
 import attrs
 
-from camsync._time import UTC, DeviceZone, WireTime
+from camsync._time import UTC, WireTime
+from camsync._zone import DeviceZone
 
 from ._personality import Personality
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from camsync._time import UTC, DeviceZone, ensure_aware, utcnow
+from camsync._time import UTC, ensure_aware, utcnow
+from camsync._zone import DeviceZone
 from camsync.errors import ConfigurationError, ProtocolError
 
 from ._channels import ChannelSetup, layout

@@ -1,0 +1,82 @@
+"""Breaking off what waits for a silent device."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from camsync import CancelledError, UnreachableError
+from camsync._cancel import BreakOff
+from camsync.download._engine import _next_block
+
+
+BROKEN = UnreachableError("broken")
+
+
+def test_without_a_token_nothing_is_watched():
+    """No cancel, no thread."""
+    before = threading.active_count()
+    with BreakOff(None, lambda: pytest.fail("nobody asked for it")):
+        assert threading.active_count() == before
+
+
+def test_abort_is_called_soon_after_cancel():
+    """What the abort causes comes out as cancelled, with the real error behind it."""
+    cancel, aborted = threading.Event(), threading.Event()
+    threading.Timer(0.05, cancel.set).start()
+
+    def work() -> None:
+        with BreakOff(cancel, aborted.set):
+            assert aborted.wait(5)
+            raise BROKEN
+
+    with pytest.raises(CancelledError) as caught:
+        work()
+
+    assert isinstance(caught.value.__context__, UnreachableError)
+
+
+def test_errors_before_cancel_stay_what_they_are():
+    """An error that nobody asked for is not called cancelled, and the watch ends."""
+    before = threading.active_count()
+    with pytest.raises(UnreachableError), BreakOff(threading.Event(), lambda: None):
+        raise BROKEN
+
+    assert threading.active_count() == before
+
+
+def test_ctrl_c_passes():
+    """KeyboardInterrupt stays itself, even when cancel is set."""
+    cancel = threading.Event()
+    cancel.set()
+
+    with pytest.raises(KeyboardInterrupt), BreakOff(cancel, lambda: None):
+        raise KeyboardInterrupt
+
+
+def test_a_cancelled_block_is_not_wrapped_again():
+    """CancelledError from inside is handed on as it is."""
+    cancel = threading.Event()
+    cancel.set()
+    inside = CancelledError("inside")
+
+    with pytest.raises(CancelledError) as caught, BreakOff(cancel, lambda: None):
+        raise inside
+
+    assert caught.value is inside
+
+
+@pytest.mark.parametrize(
+    ("block", "seconds", "expected"),
+    [
+        (1 << 16, 0.01, 1 << 17),
+        (1 << 20, 0.01, 1 << 20),
+        (1 << 18, 0.2, 1 << 18),
+        (1 << 18, 1.0, 1 << 17),
+        (1 << 16, 9.0, 1 << 16),
+    ],
+)
+def test_reads_grow_with_the_line(block: int, seconds: float, expected: int):
+    """Fast lines get large reads, slow ones small, so that progress is seen on both."""
+    assert _next_block(block, seconds) == expected
