@@ -24,6 +24,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+pytest_plugins = ["camsync.testing.plugin"]
+
 _LOCAL_NAMES = {"localhost", "localhost.localdomain", ""}
 
 

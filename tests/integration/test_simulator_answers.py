@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from requests.auth import HTTPDigestAuth
 from urllib3.exceptions import InsecureRequestWarning
 
-from camsync.testing import PERSONALITIES, RecorderSimulator
+from camsync.testing import PERSONALITIES
 
-
-pytest_plugins = ["camsync.testing.plugin"]
 
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "captures" / "isapi"
 NVRS = [name for name, who in PERSONALITIES.items() if who.kind == "nvr"]
@@ -41,36 +36,6 @@ GETS = [
     "ContentMgmt/search/profile",
     "ContentMgmt/download/capabilities",
 ]
-
-
-class Client:
-    """A plain HTTP client with Digest, as any integrator would write it."""
-
-    def __init__(self, sim: RecorderSimulator) -> None:
-        self.sim = sim
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = HTTPDigestAuth(sim.username, sim.password)
-
-    def ask(self, path: str, body: str | None = None, method: str | None = None, **options):
-        """Send a request below /ISAPI/ with a time-out."""
-        verb = method or ("GET" if body is None else "POST")
-        options = {"timeout": 10, "allow_redirects": False, **options}
-        data = None if body is None else body.encode()
-        return self.session.request(verb, f"{self.sim.url}/ISAPI/{path}", data=data, **options)
-
-
-@pytest.fixture
-def connect(recorder_simulator) -> Iterator[Callable[..., Client]]:
-    """A function that starts a simulator and returns a client for it."""
-    with contextlib.ExitStack() as stack:
-
-        def start(**options) -> Client:
-            client = Client(recorder_simulator(**options))
-            stack.callback(client.session.close)
-            return client
-
-        yield start
 
 
 def _root(reply: requests.Response) -> ET.Element:
@@ -245,7 +210,7 @@ def test_time_and_its_header(connect):
 def test_ports(connect):
     """HTTP is where it listens, or HTTPS; RTSP moved on newer recorders."""
 
-    def ports(client: Client, **options) -> dict[str, str]:
+    def ports(client, **options) -> dict[str, str]:
         found = _root(client.ask("Security/adminAccesses", **options))
         return {item.findtext("protocol"): item.findtext("portNo") for item in found}
 

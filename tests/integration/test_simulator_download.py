@@ -11,55 +11,20 @@ import socket
 import threading
 import time
 
-from collections.abc import Callable, Iterator
 from xml.sax.saxutils import escape
 
 import av
 import pytest
 import requests
 
-from requests.auth import HTTPDigestAuth
+from camsync.testing import SimulatedRecording
 
-from camsync.testing import RecorderSimulator, SimulatedRecording
-
-
-pytest_plugins = ["camsync.testing.plugin"]
 
 UTC = dt.timezone.utc
 NOON = dt.datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 
 
-class Client:
-    """A plain HTTP client with Digest, as any integrator would write it."""
-
-    def __init__(self, sim: RecorderSimulator) -> None:
-        self.sim = sim
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = HTTPDigestAuth(sim.username, sim.password)
-
-    def ask(self, path: str, body: str | None = None, method: str | None = None, **options):
-        """Send a request below /ISAPI/ with a time-out."""
-        verb = method or ("GET" if body is None else "POST")
-        options = {"timeout": 10, "allow_redirects": False, **options}
-        data = None if body is None else body.encode()
-        return self.session.request(verb, f"{self.sim.url}/ISAPI/{path}", data=data, **options)
-
-
-@pytest.fixture
-def connect(recorder_simulator) -> Iterator[Callable[..., Client]]:
-    """A function that starts a simulator and returns a client for it."""
-    with contextlib.ExitStack() as stack:
-
-        def start(**options) -> Client:
-            client = Client(recorder_simulator(**options))
-            stack.callback(client.session.close)
-            return client
-
-        yield start
-
-
-def _uri(client: Client, recording: SimulatedRecording) -> str:
+def _uri(client, recording: SimulatedRecording) -> str:
     device = client.sim._device
     return device.playback_uri(recording, device.wire())
 
@@ -70,7 +35,7 @@ def _request(uri: str) -> str:
     )
 
 
-def _fetch(client: Client, recording=None, *, uri: str | None = None, **options):
+def _fetch(client, recording=None, *, uri: str | None = None, **options):
     recording = recording or client.sim.recordings(1)[0]
     body = _request(uri or _uri(client, recording))
     return client.ask("ContentMgmt/download", body, **options)
@@ -81,13 +46,13 @@ def _refused(reply: requests.Response) -> tuple[int, str]:
     return reply.status_code, match[1] if match else ""
 
 
-def _small(connect, **options) -> Client:
+def _small(connect, **options):
     """A device with two short channels; its clock stands at noon."""
     settings = {"channels": 2, "hours": 0.01, "segment_seconds": 6, "clock": lambda: NOON}
     return connect(**{**settings, **options})
 
 
-def _raw(client: Client, recording: SimulatedRecording | None = None) -> tuple[bytes, bytes, bool]:
+def _raw(client, recording: SimulatedRecording | None = None) -> tuple[bytes, bytes, bool]:
     """Download over a bare socket; return head, body, and whether the device closed.
 
     A device that falls silent for a quarter of a second counts as hanging.

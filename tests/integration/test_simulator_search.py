@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import re
 import time
 import xml.etree.ElementTree as ET
 
-from collections.abc import Callable, Iterator
-
 import attrs
 import pytest
 import requests
 
-from requests.auth import HTTPDigestAuth
-
 from camsync.testing import PERSONALITIES, RecorderSimulator
 
-
-pytest_plugins = ["camsync.testing.plugin"]
 
 GUID = "{CA77BA52-0780-0001-34B2-6120F2501D36}"
 OTHER = "{CA77BA52-0780-0001-34B2-6120F2501D37}"
 UTC = dt.timezone.utc
 NOON = dt.datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 BERLIN = "CST-1:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00"
-
-
-class Client:
-    """A plain HTTP client with Digest, as any integrator would write it."""
-
-    def __init__(self, sim: RecorderSimulator) -> None:
-        self.sim = sim
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = HTTPDigestAuth(sim.username, sim.password)
-
-    def ask(self, path: str, body: str | None = None, method: str | None = None, **options):
-        """Send a request below /ISAPI/ with a time-out."""
-        verb = method or ("GET" if body is None else "POST")
-        options = {"timeout": 10, "allow_redirects": False, **options}
-        data = None if body is None else body.encode()
-        return self.session.request(verb, f"{self.sim.url}/ISAPI/{path}", data=data, **options)
-
-
-@pytest.fixture
-def connect(recorder_simulator) -> Iterator[Callable[..., Client]]:
-    """A function that starts a simulator and returns a client for it."""
-    with contextlib.ExitStack() as stack:
-
-        def start(**options) -> Client:
-            client = Client(recorder_simulator(**options))
-            stack.callback(client.session.close)
-            return client
-
-        yield start
 
 
 @attrs.frozen
@@ -93,11 +56,11 @@ def _description(
     )
 
 
-def _ask(client: Client, query: str = "", **description) -> requests.Response:
+def _ask(client, query: str = "", **description) -> requests.Response:
     return client.ask(f"ContentMgmt/search{query}", _description(**description))
 
 
-def _today(client: Client, query: str = "", **description) -> Page:
+def _today(client, query: str = "", **description) -> Page:
     """Search 26 hours around the fixed noon."""
     window = {"begin": "2026-06-30T20:00:00Z", "until": "2026-07-02T02:00:00Z"}
     return _page(_ask(client, query, **{**window, **description}))
@@ -128,7 +91,7 @@ def _refused(reply: requests.Response) -> tuple[int, str]:
     )
 
 
-def _still(client_of, **options) -> Client:
+def _still(client_of, **options):
     """A device whose clock stands at noon."""
     return client_of(**{"clock": lambda: NOON, "hours": 3.0, **options})
 
@@ -450,7 +413,7 @@ def test_one_search_at_a_time(connect):
 # -- Days ----------------------------------------------------------------------------------------
 
 
-def _days(client: Client, year: object = 2026, month: object = 7, track: int = 101):
+def _days(client, year: object = 2026, month: object = 7, track: int = 101):
     return client.ask(
         f"ContentMgmt/record/tracks/{track}/dailyDistribution",
         f"<trackDailyParam><year>{year}</year><monthOfYear>{month}</monthOfYear></trackDailyParam>",

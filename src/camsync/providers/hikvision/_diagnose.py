@@ -5,18 +5,15 @@ from __future__ import annotations
 import datetime as dt
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
-from ..._time import TimeSpan, utcnow
+from ..._time import DeviceClock, TimeSpan, utcnow
 from ...errors import AuthenticationError, CamsyncError, CertificateError
 from ...models import Channel, Check, CheckStatus, Recording
-
-
-if TYPE_CHECKING:
-    from ._client import IsapiClient
-    from ._provider import HikvisionISAPI
+from ...provider import Provider
+from ._client import IsapiClient
 
 
 _LOOK_BACK_HOURS = 24
@@ -26,11 +23,19 @@ _FIRST_BYTES = 64 * 1024
 _CHANNELS_TO_TRY = 4
 
 
+class Timed(Provider, Protocol):
+    """A provider that knows its device's clock."""
+
+    def clock(self) -> DeviceClock:
+        """Return what is known about the clock."""
+        ...
+
+
 @attrs.define
 class Diagnosis:
     """Runs the steps against one device; stops where going on makes no sense."""
 
-    provider: HikvisionISAPI
+    provider: Timed
     client: IsapiClient
     _channels: tuple[Channel, ...] = ()
     _recording: Recording | None = None
