@@ -7,6 +7,7 @@ import threading
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
 
 from camsync import (
@@ -522,9 +523,69 @@ def test_a_foreign_channel_cannot_be_tracked(provider: HikvisionISAPI):
         provider.days_with_recordings(channel, dt.date(2026, 1, 1))
 
 
+def test_a_channel_of_another_device_is_refused(provider: HikvisionISAPI):
+    """Two recorders both have a channel 1; mixing them up must not find anything."""
+    stranger = attrs.evolve(provider.channels()[0], device="another")
+
+    with pytest.raises(ConfigurationError, match="leads to"):
+        next(provider.search(stranger, TimeSpan.last(hours=1)))
+    with pytest.raises(ConfigurationError, match="leads to"):
+        provider.days_with_recordings(stranger, dt.date(2026, 1, 1))
+
+
+def test_a_key_of_another_vendor_is_refused(provider: HikvisionISAPI):
+    """A key says which provider can find it."""
+    with pytest.raises(ConfigurationError, match="no key of a Hikvision"):
+        provider.locate(RecordingKey.parse("imou://ABC123/0/cloud/20260101T000000Z/1"))
+
+
+def test_the_clock_is_read_again_after_a_while(monkeypatch):
+    """A provider that lives for months notices when clocks change, without measuring again."""
+    with RecorderSimulator(channels=1, hours=14, segment_seconds=600) as simulator:
+        with _open_provider(simulator) as provider:
+            _found(provider)
+            monkeypatch.setattr("camsync.providers.hikvision._provider._CLOCK_LIFE", -1.0)
+            simulator.reset_counters()
+            _found(provider)
+        paths = [line.path for line in simulator.requests_log]
+
+    assert sum("System/time" in path for path in paths) == 1
+    assert sum("search" in path for path in paths) == 1
+
+
+def test_more_matches_than_a_device_counts(monkeypatch):
+    """V4.61.030 stops at a number of matches: the window is asked in pieces, nothing is lost."""
+    monkeypatch.setattr("camsync.providers.hikvision._search._MOST_MATCHES", 50)
+    model = attrs.evolve(PERSONALITIES["DS-8632N-I8"], total_cap=50)
+    with (
+        RecorderSimulator(model=model, channels=1, hours=4, segment_seconds=60) as simulator,
+        _open_provider(simulator, time_mode="local") as provider,
+    ):
+        recordings = _found(provider, hours=4)
+        expected = _truth(simulator, 1, 4)
+
+    assert len(set(expected) - set(_keys(recordings))) <= 1
+    assert len(recordings) >= 235
+
+
+def test_a_recorder_whose_clock_is_behind():
+    """What counts as still being written is judged by the device's own clock."""
+    behind = dt.timedelta(minutes=6)
+    with (
+        RecorderSimulator(
+            channels=1, hours=1, segment_seconds=60, clock=lambda: dt.datetime.now(UTC) - behind
+        ) as simulator,
+        _open_provider(simulator, timezone="+08:00", time_mode="local") as provider,
+    ):
+        recordings = _found(provider, hours=2)
+
+    assert [one.in_progress for one in recordings[-3:]] == [True] * 3
+    assert not recordings[-5].in_progress
+
+
 def test_repr_names_the_device(provider: HikvisionISAPI):
     """The repr says where and what, never with which password."""
     assert repr(provider).startswith("<HikvisionISAPI http://127.0.0.1:")
     provider.devices()
-    assert "DS-7616NI-K2" in repr(provider)
+    assert provider.devices()[0].id in repr(provider)
     assert "Simulator-1" not in repr(provider)

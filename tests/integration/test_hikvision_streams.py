@@ -295,7 +295,7 @@ def test_a_download_may_be_the_first_request(simulator, provider):
     with _open(simulator) as worker:
         assert len(_read(worker, recording)) == recording.size
 
-    assert simulator.requests == 2
+    assert simulator.requests == 3, "a login, a look at whose recorder it is, and the footage"
     assert simulator.unauthorized == 1
 
 

@@ -176,6 +176,14 @@ class ProviderContract:
         with provider.open(recording) as stream:
             assert _read(stream.readinto) > 0
 
+    def test_foreign_footage_is_refused(self, provider: Provider, recording: Recording) -> None:
+        """A recording of another device is an error: file names are alike everywhere."""
+        key = attrs.evolve(recording.key, device=DeviceId("nobody's serial number"))
+        stranger = attrs.evolve(recording, key=key)
+
+        with pytest.raises(CamsyncError), provider.open(stranger):
+            pass
+
     def test_storage_is_in_bytes(self, provider: Provider) -> None:
         """Volumes belong to a device, and free space is not more than there is."""
         ids = {device.id for device in provider.devices()}

@@ -6,7 +6,7 @@ import logging
 
 from collections.abc import Callable, Mapping
 
-from ..._cancel import CancelToken
+from ..._cancel import BreakOff, CancelToken
 from ..._retry import RetryPolicy, call
 from ...errors import (
     AuthenticationError,
@@ -107,10 +107,29 @@ class IsapiClient:
             raise error_for(answer.status, answer.body, answer.headers, path)
         return root
 
+    def get_unless(self, path: str, cancel: CancelToken | None) -> _xml.Element:
+        """Fetch and parse a document, once, and stop waiting when *cancel* is set.
+
+        Raises:
+            CancelledError: It was set.
+            CamsyncError: The answer is an error, or no XML.
+        """
+        reply = self.stream("GET", path, cancel=cancel)
+        try:
+            with BreakOff(cancel, reply.abort):
+                return _xml.parse(reply.read(), path)
+        finally:
+            reply.close()
+
     def stream(
-        self, method: str, path: str, body: bytes, *, cancel: CancelToken | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        cancel: CancelToken | None = None,
     ) -> BulkReply:
-        """Send a request whose answer is footage. Not tried again here: the engine does that.
+        """Send a request whose answer is still to be read. Not tried again: the engine does that.
 
         Raises:
             CamsyncError: The answer is an error; it has been read and closed.

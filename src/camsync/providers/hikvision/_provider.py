@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +23,7 @@ from ...models import (
     Channel,
     Check,
     Device,
+    DeviceId,
     Recording,
     RecordingKey,
     RecordingKind,
@@ -41,6 +43,7 @@ from ._search import Searcher
 TimeMode = Literal["auto", "local", "utc"]
 SETTLE = dt.timedelta(seconds=120)
 _LOOKS = 3
+_CLOCK_LIFE = 3600.0
 _AROUND = dt.timedelta(hours=2)
 _BASE = Capability.SEARCH | Capability.DOWNLOAD | Capability.STORAGE | Capability.DAYS
 
@@ -115,9 +118,10 @@ class HikvisionISAPI:
         # Taken in this order, never the other way round: clock, search, facts.
         self._clock_lock = threading.RLock()
         self._facts_lock = threading.RLock()
-        self._device: Device | None = None
+        self._serial: DeviceId | None = None
         self._lists: Lists | None = None
         self._clock: DeviceClock | None = None
+        self._clock_read = 0.0
         self._capabilities: Capability | None = None
 
     @property
@@ -141,8 +145,9 @@ class HikvisionISAPI:
             CamsyncError: The device cannot be reached or makes no sense.
         """
         root = self._client.get("System/deviceInfo")
-        self._device = read_device(root, self._known_lists().kind)
-        return (self._device,)
+        device = read_device(root, self._known_lists().kind)
+        self._serial = device.id
+        return (device,)
 
     def channels(self, device: Device | None = None) -> Sequence[Channel]:
         """List the channels, freshly asked, ordered by number; offline ones included.
@@ -154,11 +159,11 @@ class HikvisionISAPI:
             ConfigurationError: *device* is another one.
             CamsyncError: The device cannot be asked.
         """
-        own = self._own(device)
+        own = self._own(device.id if device else None)
         sub = Capability.SUB_STREAM in self.capabilities
         with self._facts_lock:
             self._lists = self._fetch_lists()
-            return tuple(read_channels(self._lists, own.id, sub_stream=sub))
+            return tuple(read_channels(self._lists, own, sub_stream=sub))
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:
         """List disks, cards and network volumes; capacity and free space in bytes.
@@ -168,25 +173,26 @@ class HikvisionISAPI:
         Raises:
             CamsyncError: The device cannot be asked, or (intercoms) has no such list.
         """
-        own = self._own(device)
-        return tuple(read_volumes(self._client.get("ContentMgmt/Storage"), own.id))
+        own = self._own(device.id if device else None)
+        return tuple(read_volumes(self._client.get("ContentMgmt/Storage"), own))
 
     def clock(self) -> DeviceClock:
         """Return what is known about the device's clock, freshly read.
 
         What ``Z`` means is measured with one to three searches, unless *time_mode* says it.
-        `search` does this once and keeps the result.
+        `search` does this once, and reads the zone again every hour.
 
         Raises:
             CamsyncError: The device cannot be asked, or its time makes no sense.
         """
         with self._clock_lock:
-            clock = zone_of(read_time(self._client.get("System/time")), self._timezone)
+            clock = self._read_clock()
             if self._time_mode != "auto":
-                self._clock = given_meaning(clock, ZMeaning(self._time_mode))
+                clock = given_meaning(clock, ZMeaning(self._time_mode))
             else:
-                self._clock = measure_meaning(clock, self._known_lists().kind, self._looks())
-            return self._clock
+                clock = measure_meaning(clock, self._known_lists().kind, self._looks())
+            self._clock, self._clock_read = clock, time.monotonic()
+            return clock
 
     def search(
         self,
@@ -201,14 +207,15 @@ class HikvisionISAPI:
         it. The channel's first track is searched: the main stream.
 
         Raises:
+            ConfigurationError: The channel belongs to another device.
             CamsyncError: The device cannot be asked. What was yielded before stays valid.
         """
-        clock = self._known_clock()
+        own, clock = self._own(channel.device), self._known_clock()
         maker = Maker(
-            device=self._own(None).id,
+            device=own,
             clock=clock,
             channel_name=channel.name,
-            newest=utcnow() - self._settle,
+            newest=utcnow() + clock.skew - self._settle,
         )
         seen: set[RecordingKey] = set()
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
@@ -232,8 +239,10 @@ class HikvisionISAPI:
             month: Any day of the month.
 
         Raises:
+            ConfigurationError: The channel belongs to another device.
             UnsupportedError: The device (some cameras) has no such calendar.
         """
+        self._own(channel.device)
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
         return tuple(self._searcher.days(track_id, month.year, month.month))
 
@@ -244,9 +253,10 @@ class HikvisionISAPI:
             ConfigurationError: The key belongs to another device.
             RecordingNotFoundError: The device has overwritten it.
         """
-        if key.provider != PROVIDER or key.device != self._own(None).id:
-            msg = f"{key} does not belong to this device"
+        if key.provider != PROVIDER:
+            msg = f"{key} is no key of a Hikvision device"
             raise ConfigurationError(msg)
+        self._own(key.device)
         channel = Channel(
             device=key.device, id=key.channel, name="", tracks=(f"{key.channel}{key.stream}",)
         )
@@ -269,12 +279,14 @@ class HikvisionISAPI:
         says 0. *cancel* ends the wait for a silent device.
 
         Raises:
+            ConfigurationError: The recording belongs to another device, or comes from no search.
             DeviceBusyError: Most recorders bear one download at a time.
             DownloadUnsupportedError: The device does not hand out footage.
             ShortReadError: It accepted and sent nothing; a second try usually works.
             CamsyncError: Anything else that went wrong.
         """
         del offset
+        self._own(recording.key.device, cancel)
         return self._downloader.open(recording, cancel)
 
     def diagnose(self) -> Iterator[Check]:
@@ -300,17 +312,26 @@ class HikvisionISAPI:
         self.close()
 
     def __repr__(self) -> str:
-        known = f" {self._device.model}" if self._device else ""
+        known = f" {self._serial}" if self._serial else ""
         return f"<HikvisionISAPI {self._client.transport.address}{known}>"
 
-    def _own(self, device: Device | None) -> Device:
-        """Return this device, asked at most once, after checking that *device* means it."""
+    def _own(self, wanted: DeviceId | None = None, cancel: CancelToken | None = None) -> DeviceId:
+        """Return this device's serial number, asked at most once, after checking *wanted*.
+
+        File names are alike on all recorders: the wrong one would hand out the wrong footage.
+        """
         with self._facts_lock:
-            own = self._device or self.devices()[0]
-        if device is not None and device.id != own.id:
-            msg = f"this connection leads to {own.id}, not to {device.id}"
-            raise ConfigurationError(msg)
+            if self._serial is None:
+                self._serial = read_device(self._identify(cancel)).id
+            own = self._serial
+        if wanted not in {None, own}:
+            msg = f"this connection leads to {own}, not to {wanted}"
+            raise ConfigurationError(msg, next_step="use the provider of that device")
         return own
+
+    def _identify(self, cancel: CancelToken | None) -> _xml.Element:
+        path = "System/deviceInfo"
+        return self._client.get(path) if cancel is None else self._client.get_unless(path, cancel)
 
     def _known_lists(self) -> Lists:
         with self._facts_lock:
@@ -329,13 +350,24 @@ class HikvisionISAPI:
             streams=get("Streaming/channels"),
         )
 
+    def _read_clock(self) -> DeviceClock:
+        return zone_of(read_time(self._client.get("System/time")), self._timezone)
+
     def _known_clock(self) -> DeviceClock:
+        """Return the clock; read again when it is old, since a measured offset ends with summer."""
         with self._clock_lock:
-            return self._clock or self.clock()
+            known = self._clock
+            if known is not None and time.monotonic() - self._clock_read <= _CLOCK_LIFE:
+                return known
+            if known is None or not known.certain:
+                return self.clock()
+            fresh = attrs.evolve(self._read_clock(), z_means=known.z_means, reason=known.reason)
+            self._clock, self._clock_read = fresh, time.monotonic()
+            return fresh
 
     def _looks(self) -> list[Look]:
         """Return searches for `measure_meaning`: online channels first."""
-        listed = read_channels(self._known_lists(), self._own(None).id)
+        listed = read_channels(self._known_lists(), self._own())
         likely = sorted(listed, key=lambda channel: channel.online is False)[:_LOOKS]
         return [self._look(channel.tracks[0]) for channel in likely]
 

@@ -30,8 +30,11 @@ from ._matches import Match, Page, read_page
 _log = logging.getLogger("camsync.hikvision")
 _PATH = "ContentMgmt/search"
 WINDOW = dt.timedelta(days=1)
-_NARROWEST = dt.timedelta(hours=1)
+_NARROWEST = dt.timedelta(minutes=15)
 _MOST_PAGES = 2000
+_MOST_MATCHES = 4000
+"""V4.61.030 delivers no more than these, and does not say that there are others."""
+
 _FORBIDDEN = 403
 
 
@@ -66,8 +69,9 @@ class Searcher:
     ) -> Iterator[tuple[TimeSpan, list[Match]]]:
         """Yield day windows of *span*, oldest first, with the matches that overlap each.
 
-        A window that the device fails on (V4.61.030 answers HTTP 500 to wide ones) is split;
-        its days without recordings are skipped if the device can tell which.
+        A window that the device fails on (V4.61.030 answers HTTP 500 to wide ones), or whose
+        matches it stops counting at 4000 (the same firmware), is asked in pieces. What fails and
+        has no recordings according to the device's calendar is skipped.
         """
         for window in span.split(WINDOW):
             yield from self._window(track, window, clock)
@@ -75,16 +79,21 @@ class Searcher:
     def _window(
         self, track: str, window: TimeSpan, clock: DeviceClock
     ) -> Iterator[tuple[TimeSpan, list[Match]]]:
+        narrow = window.duration <= _NARROWEST
         try:
-            yield window, self.matches(track, *wire_bounds(window, clock))
+            matches = self.matches(track, *wire_bounds(window, clock))
         except DeviceFaultError:
-            if window.duration <= _NARROWEST:
+            if narrow:
                 raise
             if self._surely_empty(track, window, clock):
                 return
-            _log.info("the device fails on %s to %s: asking in pieces", window.start, window.end)
-            for part in window.split(window.duration / 4):
-                yield from self._window(track, part, clock)
+        else:
+            if narrow or len(matches) < _MOST_MATCHES:
+                yield window, matches
+                return
+        _log.info("the device does not bear %s to %s: in pieces", window.start, window.end)
+        for part in window.split(window.duration / 4):
+            yield from self._window(track, part, clock)
 
     def _surely_empty(self, track: str, window: TimeSpan, clock: DeviceClock) -> bool:
         """Whether the device's calendar has no recording on any local day of *window*."""
