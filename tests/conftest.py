@@ -24,7 +24,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["camsync.testing.plugin"]
+pytest_plugins = ["camsync.testing.plugin", "pytester"]
 
 _LOCAL_NAMES = {"localhost", "localhost.localdomain", ""}
 

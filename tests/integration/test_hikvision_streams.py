@@ -292,8 +292,9 @@ def test_a_download_may_be_the_first_request(simulator, provider):
     """A worker that is handed a recording logs in with the download itself."""
     recording = _first(provider)
     simulator.reset_counters()
-    with _open(simulator) as worker:
-        assert len(_read(worker, recording)) == recording.size
+    cancel = threading.Event()
+    with _open(simulator) as worker, worker.open(recording, cancel=cancel) as stream:
+        assert stream.readinto(memoryview(bytearray(100))) == 100
 
     assert simulator.requests == 3, "a login, a look at whose recorder it is, and the footage"
     assert simulator.unauthorized == 1
@@ -303,8 +304,8 @@ def test_a_wrong_password_is_final_for_downloads_too(simulator, provider):
     """The bulk path shares the login: one failed login, then silence."""
     recording = _first(provider)
     with HikvisionISAPI(simulator.host, "admin", "wrong", port=simulator.port) as wrong:
-        for _ in range(3):
-            with pytest.raises(AuthenticationError), wrong.open(recording):
+        for cancel in (threading.Event(), None, None):
+            with pytest.raises(AuthenticationError), wrong.open(recording, cancel=cancel):
                 pass
 
     assert simulator.logins_failed == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from camsync import (
     ProtocolError,
     RetryPolicy,
     Secret,
+    TimeSpan,
     UnreachableError,
 )
+from camsync._time import UTC, DeviceClock, ZMeaning
 from camsync.models import DeviceKind
 from camsync.providers.hikvision._client import IsapiClient
 from camsync.providers.hikvision._search import Searcher
@@ -280,3 +283,27 @@ def test_callables_are_asked_late():
 
     assert [match.name for match in Searcher(client, wanted).matches("101", "a", "b")] == ["1"]
     assert asked == []
+
+
+def test_pieces_without_a_calendar():
+    """A device that fails on a day and has no calendar is asked for the day in pieces."""
+    day = TimeSpan(dt.datetime(2026, 1, 1, tzinfo=UTC), dt.datetime(2026, 1, 2, tzinfo=UTC))
+    clock = DeviceClock(zone=UTC, z_means=ZMeaning.LOCAL)
+    pages = [_page(str(number)) for number in range(4)]
+    searcher, transport = _searcher(_answer(500), _answer(404), *pages)
+
+    windows = list(searcher.windows("101", day, clock))
+
+    assert [match.name for _, matches in windows for match in matches] == ["0", "1", "2", "3"]
+    assert [window.duration.total_seconds() for window, _ in windows] == [6 * 3600] * 4
+    assert len(transport.asked) == 6
+
+
+def test_a_narrow_window_that_fails_is_an_error():
+    """Below a quarter of an hour there is nothing left to split."""
+    start = dt.datetime(2026, 1, 1, tzinfo=UTC)
+    clock = DeviceClock(zone=UTC, z_means=ZMeaning.LOCAL)
+    searcher, _ = _searcher(_answer(500))
+
+    with pytest.raises(DeviceFaultError):
+        list(searcher.windows("101", TimeSpan(start, start + dt.timedelta(minutes=15)), clock))

@@ -261,3 +261,14 @@ def test_no_match_breaks_the_maker(match: Match):
     except ProtocolError:
         return
     assert recording.end > recording.start
+
+
+def test_only_video_becomes_recordings():
+    """Pictures and metadata in the same list are left out; the order is by time."""
+    late, early = _item("2026-09-26T02:00:00Z", "2026-09-26T02:10:00Z"), _item()
+    picture = early.replace("<contentType>video", "<contentType>picture")
+    page = read_page(_result(late, picture, early))
+
+    recordings = _maker().recordings(page.matches, WIDE)
+
+    assert [one.start.hour for one in recordings] == [22, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 
 import pytest
@@ -105,3 +107,14 @@ def test_the_scan_reads_data_and_not_code(tmp_path, capsys):
     assert scrub.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == f"{tmp_path / 'a.yaml'}:2: password element\n"
     assert scrub.main([str(tmp_path / "sub"), str(tmp_path / "b.py")]) == 0
+
+
+def test_the_scan_is_a_command(tmp_path):
+    """It runs as a module, which is how the nox session calls it."""
+    (tmp_path / "a.json").write_text('{"appSecret": "0123456789"}')
+    command = [sys.executable, "-m", "camsync.testing.scrub", str(tmp_path)]
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)
+
+    assert done.returncode == 1
+    assert "secret in JSON" in done.stdout

@@ -121,5 +121,6 @@ def _read(response: requests.Response) -> Answer:
         status=response.status_code,
         headers=response.headers,
         body=body,
-        challenges=response.raw.headers.getlist("WWW-Authenticate"),
+        # get_all is what urllib3's headers and those of a replayed answer have in common
+        challenges=response.raw.headers.get_all("WWW-Authenticate") or (),
     )

@@ -130,11 +130,10 @@ def status_of(root: _xml.Element) -> Status:
 
 
 def _json_status(body: bytes) -> Status | None:
+    """Read a JSON object; the first byte has said that it is one."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
         return None
     return Status(
         code=str(document.get("statusCode", "")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 import attrs
@@ -17,6 +17,7 @@ from ._inventory import PROVIDER, split_track
 
 
 MORE = "MORE"
+_VIDEO = frozenset({"", "video"})  # pictures, sound and metadata come in the same lists
 _SEAM = dt.timedelta(seconds=5)
 _SHORTEST = dt.timedelta(seconds=1)  # the wire counts whole seconds
 _KINDS = {
@@ -137,6 +138,18 @@ class Maker:
     clock: DeviceClock
     channel_name: str
     newest: dt.datetime
+
+    def recordings(self, matches: Iterable[Match], window: TimeSpan) -> list[Recording]:
+        """Make the recordings of *window* from matches in the device's order, oldest first.
+
+        Raises:
+            ProtocolError: A time is missing or unreadable.
+        """
+        made: list[Recording] = []
+        videos = [match for match in matches if match.content in _VIDEO]
+        for match in videos:
+            made.append(self.recording(match, window, made[-1].end if made else None))
+        return sorted(made, key=lambda recording: recording.key)
 
     def recording(
         self, match: Match, window: TimeSpan, previous_end: dt.datetime | None

@@ -220,12 +220,7 @@ class HikvisionISAPI:
         seen: set[RecordingKey] = set()
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
         for window, matches in self._searcher.windows(track_id, span, clock):
-            made: list[Recording] = []
-            for match in matches:
-                if match.content in {"", "video"}:
-                    previous = made[-1].end if made else None
-                    made.append(maker.recording(match, window, previous))
-            for recording in sorted(made, key=lambda one: one.key):
+            for recording in maker.recordings(matches, window):
                 if recording.key in seen or not recording.span.overlaps(span):
                     continue
                 seen.add(recording.key)
