@@ -105,7 +105,7 @@ def tests(session: nox.Session) -> None:
     data = f".coverage.{session.python}"
     for stale in Path().glob(f"{data}.*"):
         stale.unlink()
-    session.run("coverage", "run", "-m", "pytest", env={"COVERAGE_FILE": data})
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", env={"COVERAGE_FILE": data})
     session.notify("cover")
 
 

@@ -51,7 +51,7 @@ class BulkReply:
         self._bulk = bulk
         self._connection = connection
         # getresponse() forgets the socket when the answer ends with the connection
-        self._socket: socket.socket = connection.sock
+        self._socket: socket.socket | None = connection.sock
         self._response = connection.getresponse()
         self._open_ended = False
         self.status = self._response.status
@@ -76,7 +76,8 @@ class BulkReply:
 
     def wait(self, seconds: float) -> None:
         """Set the longest silence from now on."""
-        self._socket.settimeout(seconds)
+        if self._socket is not None:  # a replayed answer has none
+            self._socket.settimeout(seconds)
 
     def readinto(self, view: memoryview) -> int:
         """Fill *view*; 0 means the end of the body or of the connection.
@@ -177,9 +178,10 @@ class Bulk:
         headers: Mapping[str, str],
         cancel: CancelToken | None,
     ) -> BulkReply:
-        line: socket.socket = connection.sock
+        line: socket.socket | None = connection.sock
         try:
-            line.settimeout(self._read_timeout)
+            if line is not None:
+                line.settimeout(self._read_timeout)
             with BreakOff(cancel, lambda: _shut(line)):
                 connection.request(request.method, request.path, request.body, dict(headers))
                 return BulkReply(self, connection)
@@ -224,10 +226,11 @@ class Bulk:
             connection.close()
 
 
-def _shut(line: socket.socket) -> None:
+def _shut(line: socket.socket | None) -> None:
     """Break a connection, so that whoever waits on it wakes up."""
-    with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
-        line.shutdown(socket.SHUT_RDWR)
+    if line is not None:
+        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def _length(text: str | None) -> int | None:
