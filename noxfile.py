@@ -58,8 +58,10 @@ nox.options.sessions = [
 # The oldest releases that pyproject.toml admits, on the oldest Python.
 MINIMUMS = (
     "attrs==23.1.0",
+    "av==17.0.0",
     "click==8.1.3",
     "cryptography==41.0.7",
+    "keyring==24.0.0",
     "lxml==4.9.4",
     "requests==2.31.0",
     "rich==13.0.0",
@@ -112,9 +114,9 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def minimums(session: nox.Session) -> None:
     """The test suite with the oldest dependencies that are promised to work."""
-    session.install(".[mp4,cli]", *MINIMUMS)
+    session.install(".[all]", *MINIMUMS)
     _group(session, "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session

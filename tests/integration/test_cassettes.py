@@ -102,8 +102,6 @@ def test_first_bytes(provider: HikvisionISAPI):
         head = bytes(stream.head[:4])
         while count := stream.readinto(buffer):
             total += count
-        stream._reply.wait(1.0)  # a tape has no socket, and that is no obstacle
-        stream.abort()
 
     assert head == b"IMKH"
     assert total == recording.size

@@ -7,11 +7,12 @@ import socket
 import threading
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from camsync import ConfigurationError, ProtocolError, Secret
-from camsync.transport import Address, TLSPolicy, Transport
+from camsync.transport import Address, BulkReply, TLSPolicy, Transport
 
 
 @contextlib.contextmanager
@@ -116,3 +117,23 @@ def test_repr_names_address_and_login():
         assert "127.0.0.1" in repr(transport)
         assert "'admin' unproven" in repr(transport)
         assert "pw" not in repr(transport)
+
+
+class _Tape:
+    """A connection without a socket, as a replayed one is."""
+
+    sock = None
+
+    def getresponse(self) -> SimpleNamespace:
+        return SimpleNamespace(status=200, headers={}, chunked=False)
+
+
+def test_a_replayed_answer_has_no_socket():
+    """What would act on a socket does nothing then."""
+    reply = BulkReply(None, _Tape())  # type: ignore[arg-type]
+
+    reply.wait(1.0)
+    reply.abort()
+
+    assert reply.status == 200
+    assert reply.declared is None
