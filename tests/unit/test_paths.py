@@ -97,7 +97,7 @@ def test_any_text_gives_safe_names(name, channel, stream, item):
     assert found.spare is not None
     for part in (found.folder.name, found.stem, found.spare):
         assert re.fullmatch(r"Cam[A-Za-z0-9_-]+", part, re.ASCII)
-        assert len(part) < 180
+        assert len(f".{part}.mp4.12345678.part") <= 255, "the longest name that systems take"
     assert "_" not in found.folder.name
     assert found.stem.startswith(f"{found.folder.name}_")
 
