@@ -131,10 +131,11 @@ def cover(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error."""
+    """Build the documentation; a warning is an error. Run every example in it, and in README."""
     session.install(".[all]")
-    _group(session, "docs")
+    _group(session, "docs", "tests")
     session.run("sphinx-build", "-n", "-T", "-W", "-b", "html", "docs", "docs/_build/html")
+    session.run("pytest", "tests/unit/test_docs.py")
 
 
 @nox.session
