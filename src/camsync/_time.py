@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 UTC = dt.timezone.utc
 _ZERO = dt.timedelta(0)
 _DAY = dt.timedelta(days=1)
+_EARLIEST, _LATEST = 1900, 9000
 _FIRST_YEAR, _LAST_YEAR = 1969, 2200
 """A camera without NTP says 1970 (DS-2CD2155FWD-I V5.5.0), west of Greenwich 1969."""
 
@@ -81,8 +82,14 @@ class TimeSpan:
 
     def __attrs_post_init__(self) -> None:
         if self.end <= self.start:
-            msg = f"the span ends ({self.end.isoformat()}) before it starts ({self.start.isoformat()})"
-            raise ConfigurationError(msg)
+            msg = (
+                f"the span must end after it starts, but begins {self.start:%Y-%m-%d %H:%M:%S%z} "
+                f"and ends {self.end:%Y-%m-%d %H:%M:%S%z}"
+            )
+            raise ConfigurationError(msg, next_step="swap the two, or make the span longer")
+        if self.start.year < _EARLIEST or self.end.year > _LATEST:
+            msg = f"no recorder has footage from {self.start.year} to {self.end.year}"
+            raise ConfigurationError(msg, next_step=f"stay between {_EARLIEST} and {_LATEST}")
 
     @classmethod
     def last(cls, *, now: dt.datetime | None = None, **length: float) -> TimeSpan:
@@ -171,6 +178,9 @@ class WireTime:
         if sign is None:
             return cls(wall)
         offset = delta(hours, minutes, None)
+        if offset >= _DAY:
+            msg = f"the device sent a time with an impossible offset: {text.strip()[:40]!r}"
+            raise ProtocolError(msg)
         return cls(wall, offset if sign == "+" else -offset)
 
 

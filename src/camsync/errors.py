@@ -137,7 +137,8 @@ class MissingExtraError(ConfigurationError, ImportError):
         """Build the error for *purpose* (a noun phrase) that needs *extra*."""
         return cls(
             f"{purpose} needs the optional extra {extra!r}",
-            next_step=f"run: python -m pip install 'camsync[{extra}]'",
+            next_step=f"install camsync with the extra {extra!r}; "
+            f"in a checkout: python -m pip install '.[{extra}]'",
         )
 
 

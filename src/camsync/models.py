@@ -206,8 +206,11 @@ class RecordingKey:
         place = [str(self.channel), self.stream]
         if _is_track("".join(place)) and len(self.stream) == 2:  # noqa: PLR2004
             place = ["".join(place)]
-        parts = [str(self.device), *place, f"{self.start:{_COMPACT}}", self.item]
-        return f"{scheme}://" + "/".join(quote(part, safe="") for part in parts)
+        # strftime does not pad the year on every platform
+        start = f"{self.start.year:04d}{self.start:{_COMPACT.removeprefix('%Y')}}"
+        parts = [str(self.device), *place, start, self.item]
+        quoted = (quote(part, safe="", errors="surrogatepass") for part in parts)
+        return f"{scheme}://" + "/".join(quoted)
 
     @classmethod
     def parse(cls, uri: str) -> RecordingKey:
@@ -217,7 +220,7 @@ class RecordingKey:
             ConfigurationError: *uri* is not a recording key.
         """
         scheme, found, rest = uri.partition("://")
-        parts = [unquote(part) for part in rest.split("/")]
+        parts = [unquote(part, errors="surrogatepass") for part in rest.split("/")]
         if len(parts) == 4 and _is_track(parts[1]):  # noqa: PLR2004
             parts[1:2] = [parts[1][:-2], parts[1][-2:]]
         try:
@@ -261,10 +264,10 @@ class Recording:
         utc_offset: The device's wall clock minus UTC at the start, for names that people read.
     """
 
-    key: RecordingKey
+    key: RecordingKey = attrs.field(repr=str)
     channel_name: str
-    start: dt.datetime = attrs.field(validator=aware)
-    end: dt.datetime = attrs.field(validator=aware)
+    start: dt.datetime = attrs.field(validator=aware, repr=str)
+    end: dt.datetime = attrs.field(validator=aware, repr=str)
     size: int | None = None
     kind: RecordingKind = RecordingKind.UNKNOWN
     in_progress: bool = False
@@ -286,6 +289,10 @@ class Recording:
     def local_start(self) -> dt.datetime:
         """The start on the device's wall clock (aware); UTC when the offset is not known."""
         return self.start.astimezone(dt.timezone(self.utc_offset or dt.timedelta(0)))
+
+
+def _key_of(recording: Recording) -> str:
+    return f"<Recording {recording.key}>"
 
 
 class Stage(str, enum.Enum):
@@ -315,7 +322,7 @@ class Progress:
     """
 
     stage: Stage
-    recording: Recording
+    recording: Recording = attrs.field(repr=_key_of)
     bytes_done: int = 0
     bytes_total: int | None = None
     rate: float = 0.0
@@ -340,7 +347,7 @@ class Downloaded:
         notes: What was changed on the way ("audio pcm_alaw transcoded to AAC").
     """
 
-    recording: Recording
+    recording: Recording = attrs.field(repr=_key_of)
     path: Path
     size: int
     container: str
@@ -360,7 +367,7 @@ class Downloaded:
 class Failed:
     """A recording that could not be fetched, and why. Nothing stands under its final name."""
 
-    recording: Recording
+    recording: Recording = attrs.field(repr=_key_of)
     error: CamsyncError
 
 

@@ -69,9 +69,10 @@ def parse_url(url: str) -> ProviderUrl:
     try:
         parts = urlsplit(url)
         host, port, password = parts.hostname, parts.port, parts.password
-    except ValueError as error:
+    except ValueError:
         msg = "host or port of the URL cannot be read"
-        raise ConfigurationError(msg, next_step=f"write {provider}://USER@HOST:PORT") from error
+        # Not `from error`: its text repeats what stands in the place of the port.
+        raise ConfigurationError(msg, next_step=f"write {provider}://USER@HOST:PORT") from None
     if password is not None:
         msg = "a password in a URL ends up in histories, logs and process lists"
         raise ConfigurationError(

@@ -135,6 +135,16 @@ def test_a_search_that_fails_is_not_blamed_on_the_clock():
     assert checks["search"].status is CheckStatus.FAILED
 
 
+def test_a_device_that_breaks_off_is_not_called_normal():
+    """A connection that dies at the first request is a failed step, not an unknown lock state."""
+    with RecorderSimulator(channels=1, hours=1) as simulator:
+        simulator.enable("reset-connection", times=1)
+        checks = _checks(simulator)
+
+    assert checks["lock"].status is CheckStatus.FAILED
+    assert checks["login"].status is CheckStatus.SKIPPED
+
+
 def test_nothing_recorded():
     """A recorder without finished recordings says so, and the download is not tried."""
     with RecorderSimulator(channels=1, hours=0.005) as simulator:

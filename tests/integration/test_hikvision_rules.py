@@ -28,6 +28,7 @@ from camsync import (
     RetryPolicy,
     TimeSpan,
     VolumeState,
+    download,
 )
 from camsync._time import UTC, ZMeaning
 from camsync.testing import PERSONALITIES, RecorderSimulator
@@ -216,13 +217,15 @@ def test_every_kind_of_digest(fault: str):
 
 
 def test_a_device_that_calls_every_nonce_stale():
-    """It ends in an error that does not blame the password, and fails no login."""
+    """It is left alone after one fresh nonce more, and no login was counted as failed."""
     with (
         RecorderSimulator(channels=1, faults=["nonce-always-stale"]) as simulator,
         _open_provider(simulator) as provider,
     ):
-        with pytest.raises(ProtocolError, match="stale"):
-            provider.devices()
+        for _ in range(3):
+            with pytest.raises(AuthenticationError):
+                provider.devices()
+        assert simulator.requests <= 4
         assert simulator.logins_failed == 0
 
 
@@ -429,8 +432,8 @@ def test_capabilities():
         RecorderSimulator(model="DS-7732NI-M4", channels=1) as simulator,
         _open_provider(simulator) as provider,
     ):
-        assert Capability.SUB_STREAM in provider.capabilities
         assert provider.channels()[0].tracks == ("101", "102")
+        assert Capability.SUB_STREAM in provider.capabilities
 
 
 def test_kinds_are_filtered():
@@ -505,6 +508,9 @@ def test_arguments_are_checked_before_anything_is_sent():
         {"timezone": "Nowhere/Land"},
         {"timeout": (0, 1)},
         {"verify": False},
+        {"verify": "sha256:" + "0" * 64},  # over plain HTTP it would protect nothing
+        {"retry": 3},
+        {"timeout": None},
         {"verify": "sha256:zz"},
         {"verify": "/no/such/file.pem"},
         {"port": 0},
@@ -581,6 +587,45 @@ def test_a_recorder_whose_clock_is_behind():
 
     assert [one.in_progress for one in recordings[-3:]] == [True] * 3
     assert not recordings[-5].in_progress
+
+
+def test_numbers_and_names_are_no_channels(provider: HikvisionISAPI):
+    """A usual slip in a notebook gets a usual answer."""
+    with pytest.raises(ConfigurationError, match="a Channel is needed"):
+        next(provider.search(1, TimeSpan.last(hours=1)))  # type: ignore[arg-type]
+
+
+def test_a_recording_across_the_autumn_change(monkeypatch, tmp_path):
+    """The one segment a year whose end is written before its start is fetched like any other."""
+    simulator, now = _autumn_simulator(2)
+    monkeypatch.setattr("camsync.providers.hikvision._clock.utcnow", lambda: now)
+    monkeypatch.setattr("camsync.providers.hikvision._provider.utcnow", lambda: now)
+    change = dt.datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
+    with simulator, _open_provider(simulator, time_mode="local") as provider:
+        span = TimeSpan(change - dt.timedelta(minutes=20), change + dt.timedelta(minutes=20))
+        recordings = list(provider.search(provider.channels()[0], span))
+        (crossing,) = [one for one in recordings if one.start < change < one.end]
+        done = download(provider, crossing, tmp_path, min_free=0)
+
+    assert done.duration == pytest.approx(crossing.duration.total_seconds(), abs=2)
+
+
+@pytest.mark.parametrize("minutes", [0, 15, 59])
+def test_windows_that_begin_in_the_repeated_hour(monkeypatch, minutes):
+    """Asked for the second half of the night only, each segment still has its own hour."""
+    simulator, now = _autumn_simulator(2)
+    monkeypatch.setattr("camsync.providers.hikvision._clock.utcnow", lambda: now)
+    monkeypatch.setattr("camsync.providers.hikvision._provider.utcnow", lambda: now)
+    start = dt.datetime(2026, 10, 25, 0, minutes, tzinfo=UTC)
+    with simulator, _open_provider(simulator, time_mode="local") as provider:
+        for span in (TimeSpan(start, now), TimeSpan(start + dt.timedelta(hours=1), now)):
+            recordings = list(provider.search(provider.channels()[0], span))
+            expected = sorted(
+                (one.name, one.start.replace(microsecond=0))
+                for one in simulator.recordings(1)
+                if one.end > span.start and one.start < span.end
+            )
+            assert _keys(recordings) == expected
 
 
 def test_repr_names_the_device(provider: HikvisionISAPI):

@@ -384,3 +384,15 @@ class _Page:
 
     def close(self) -> None:
         self.closed = True
+
+
+def test_footage_without_end_is_cut_off(provider):
+    """Far more than was announced is no recording: one file must not fill the disk."""
+    recording = attrs.evolve(_first(provider), size=1000)
+    reply = _Page(b"IMKH" + b"x" * (17 << 20))
+    reply.declared = None
+    provider._client.stream = lambda *_, **__: reply  # type: ignore[method-assign, assignment]
+    buffer = memoryview(bytearray(1 << 20))
+
+    with provider.open(recording) as stream, pytest.raises(ProtocolError, match="far more"):
+        sum(iter(lambda: stream.readinto(buffer), 0))

@@ -85,8 +85,14 @@ def test_another_certificate_is_refused_with_both_fingerprints(simulator):
 
 def test_an_unknown_certificate_is_refused(simulator):
     """By default a self-signed certificate is not trusted, and the next step says how to pin."""
-    with _open(simulator, True) as provider, pytest.raises(CertificateError, match="pin it"):
+    with (
+        _open(simulator, True) as provider,
+        pytest.raises(CertificateError, match="pin it") as caught,
+    ):
         provider.devices()
+
+    assert caught.value.actual == simulator.fingerprint
+    assert simulator.fingerprint in str(caught.value)
 
 
 def test_the_environment_cannot_weaken_it(simulator, tmp_path, monkeypatch):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
-from camsync import ConfigurationError, ProtocolError, Secret
+from camsync import CamsyncError, ConfigurationError, ProtocolError, Secret
 from camsync.transport import Address, BulkReply, TLSPolicy, Transport
 
 
@@ -33,7 +34,7 @@ def _server(*answers: bytes) -> Iterator[Transport]:
             Address.of("127.0.0.1", listening.getsockname()[1]),
             "admin",
             Secret("pw"),
-            tls=TLSPolicy(ca_file=None, pin="sha256:" + "0" * 64),
+            tls=TLSPolicy.of(True),
             timeout=(5.0, 5.0),
         )
         try:
@@ -100,15 +101,17 @@ def test_what_is_no_http_is_named():
 
 def test_timeouts_are_mandatory():
     """Both must be positive numbers."""
-    for timeout in ((0.0, 1.0), (1.0, -1.0)):
+    for timeout in ((0.0, 1.0), (1.0, -1.0), (1.0, None), (1.0,), 0, None, "10"):
         with pytest.raises(ConfigurationError, match="timeout"):
             Transport(
                 Address.of("127.0.0.1"),
                 "a",
                 Secret("b"),
-                tls=TLSPolicy(ca_file=None, pin="sha256:" + "0" * 64),
-                timeout=timeout,
+                tls=TLSPolicy.of(True),
+                timeout=timeout,  # type: ignore[arg-type]
             )
+    one = Transport(Address.of("127.0.0.1"), "a", Secret("b"), tls=TLSPolicy.of(True), timeout=3)
+    assert one._timeout == (3.0, 3.0)
 
 
 def test_repr_names_address_and_login():
@@ -137,3 +140,47 @@ def test_a_replayed_answer_has_no_socket():
 
     assert reply.status == 200
     assert reply.declared is None
+
+
+def test_a_pin_needs_tls():
+    """A pin over plain HTTP protects nothing, so it is refused instead of forgotten."""
+    pin = TLSPolicy.of("sha256:" + "0" * 64)
+
+    with pytest.raises(ConfigurationError, match="verify="):
+        Transport(Address.of("127.0.0.1"), "a", Secret("b"), tls=pin)
+
+
+def test_absurd_numbers_are_no_numbers():
+    """Thousands of digits and negative chunks are one typed error, or no length at all."""
+    digits = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nabc"
+    chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc"
+    with _server(digits) as transport:
+        reply = transport.stream("GET", "/")
+        assert reply.declared is None
+        reply.close()
+    with _server(chunk) as transport:
+        reply = transport.stream("GET", "/")
+        with pytest.raises(CamsyncError):
+            reply.read()
+        reply.close()
+
+
+def test_a_redirect_is_not_even_read():
+    """Neither a long body nor a hostile target of a redirect gets anywhere."""
+    hostile = b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 2\r\n\r\nab"
+    with _server(hostile) as transport:
+        answer = transport.request("GET", "/")
+
+    assert answer.status == 302
+    assert answer.body == b"ab"
+
+
+def test_a_kept_connection_that_died_is_not_used():
+    """Its death is seen before anything is sent, so no login is sent twice."""
+    full = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
+    with _server(full, full) as transport:
+        for _ in range(2):
+            reply = transport.stream("GET", "/")
+            assert reply.read() == b"abc"
+            reply.close()
+            time.sleep(0.1)

@@ -151,5 +151,5 @@ def test_missing_extra_says_what_to_install():
     error = MissingExtraError.for_extra("mp4", "MP4 output")
 
     assert "MP4 output needs the optional extra 'mp4'" == error.message
-    assert "python -m pip install 'camsync[mp4]'" in str(error)
+    assert "python -m pip install '.[mp4]'" in str(error)
     assert Category.SETUP is error.category

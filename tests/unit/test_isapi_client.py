@@ -247,7 +247,7 @@ def test_pages_without_end_are_given_up(monkeypatch):
 
 def _nothing(sub_code: bytes, kind: DeviceKind) -> list[str]:
     body = STATUS % (b"4", sub_code)
-    searcher, _ = _searcher(_answer(403, body), kind=kind)
+    searcher, _ = _searcher(_answer(403, body), _answer(403, body), kind=kind)
     return _names(searcher)
 
 
@@ -307,3 +307,31 @@ def test_a_narrow_window_that_fails_is_an_error():
 
     with pytest.raises(DeviceFaultError):
         list(searcher.windows("101", TimeSpan(start, start + dt.timedelta(minutes=15)), clock))
+
+
+def test_an_empty_answer_is_confirmed_with_the_other_tag():
+    """A device that does not know the list tag finds nothing; the other one finds it."""
+    searcher, transport = _searcher(_page(), _page("1", track="201"), _page(track="201"))
+
+    assert _names(searcher, "201") == ["1"]
+    assert searcher.dialect is not None
+    assert searcher.dialect.list_tag == "trackIDList"
+    assert _names(searcher, "201") == []
+    assert len(transport.asked) == 3, "once proven, an empty answer is believed"
+
+
+def test_nothing_found_twice_is_nothing():
+    """Neither tag finds anything, or the other one is refused: there is nothing."""
+    searcher, _ = _searcher(_page(), _page(), _page(), _answer(400))
+
+    assert _names(searcher) == []
+    assert _names(searcher) == []
+
+
+def test_the_first_track_proves_no_dialect():
+    """A device that ignores the list answers for track 101, so that hit proves nothing."""
+    searcher, transport = _searcher(_page("1"), _page(), _page("2", track="201"))
+
+    assert _names(searcher) == ["1"]
+    assert _names(searcher, "201") == ["2"]
+    assert len(transport.asked) == 3

@@ -57,6 +57,29 @@ def test_a_measured_clock_beats_a_declared_zone():
     assert "measured" in clock.reason
 
 
+@pytest.mark.parametrize("minutes", [1, 7, 7.6, 12, 40, -20])
+def test_a_clock_that_runs_wrong_moves_no_zone(minutes: float):
+    """Keys hold the start in UTC: they must not change when a recorder's clock drifts."""
+    clock = _zone(_naive(2 + minutes / 60))
+
+    assert clock.local(HOST).utcoffset() == 2 * HOUR
+    assert clock.skew == dt.timedelta(minutes=minutes)
+
+
+def test_a_fast_clock_proves_nothing():
+    """A segment that began a minute ago on a clock that is seven minutes fast is not in the future."""
+    clock = _zone(_naive(-5 + 7 / 60), "CST+5:00:00")
+    began = 7 / 60 - 1 / 60
+
+    found = measure_meaning(clock, DeviceKind.NVR, _looks((began - 5, began - 4.5)), HOST)
+
+    assert found.z_means is ZMeaning.LOCAL
+
+
+def _zone(wall: dt.datetime, declared: str = BERLIN):
+    return zone_of(_reading(wall, declared), None)
+
+
 def test_a_zone_may_be_missing():
     """Without a declared zone the measured offset is all there is."""
     clock = zone_of(_reading(_naive(5.5), ""), None)
@@ -105,11 +128,14 @@ def _clock_at(offset: float):
     [
         # East of Greenwich the wall is later: a start past UTC's now proves local.
         (8, [(6.9, 7.9), (7.9, 8.5)], ZMeaning.LOCAL, True),
-        # Nothing later than UTC's now, but one segment runs over it: UTC.
-        (8, [(-1.1, -0.1), (-0.1, 0.7)], ZMeaning.UTC, True),
+        # Nothing later than UTC's now, but recorded without a pause up to it: UTC.
+        (8, [(-13, -0.1), (-0.1, 0.7)], ZMeaning.UTC, True),
+        # A shop that closed eight hours ago looks like that for a moment: no proof.
+        (8, [(-1.1, -0.1), (-0.1, 0.7)], ZMeaning.LOCAL, False),
+        (8, [(-13, -6), (-5.9, 0.7)], ZMeaning.LOCAL, False),
         # West of Greenwich it is the other way round.
         (-5, [(-1.0, -0.1)], ZMeaning.UTC, True),
-        (-5, [(-5.5, -4.6)], ZMeaning.LOCAL, True),
+        (-5, [(-18, -4.6)], ZMeaning.LOCAL, True),
         # Old recordings decide nothing.
         (8, [(-3, -2)], ZMeaning.LOCAL, False),
         (8, [], ZMeaning.LOCAL, False),

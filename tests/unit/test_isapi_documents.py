@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 
 import pytest
 
@@ -320,6 +321,7 @@ def test_retry_after_in_both_forms():
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000"}) == 0.0
     assert retry_after({"Retry-After": "soon"}) is None
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 +9999999999999"}) is None
     assert retry_after({}) is None
 
 
@@ -452,3 +454,14 @@ def test_no_bytes_break_the_readers(body: bytes):
     read_login_state(body)
     with contextlib.suppress(ProtocolError):
         _xml.to_dict(_xml.parse(body, "a test"))
+
+
+def test_a_devices_words_are_cleaned():
+    """They go to logs and terminals: short, printable, and always encodable."""
+    body = json.dumps({"statusCode": 6, "errorMsg": "\ud800\x1b[31m" + "x" * 500}).encode()
+
+    text = str(error_for(400, body, {}, "x"))
+
+    assert text.encode("utf-8")
+    assert "\x1b" not in text
+    assert len(text) < 500

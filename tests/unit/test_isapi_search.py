@@ -68,14 +68,11 @@ def _utc(*fields: int) -> dt.datetime:
     return dt.datetime(*fields, tzinfo=UTC)
 
 
-WIDE = TimeSpan(_utc(2020, 1, 1), _utc(2030, 1, 1))
-
-
 def test_a_recording_from_a_match():
     """Wire time becomes UTC, name and size come from the URI, the kind from the descriptor."""
     (match,) = read_page(_result(_item())).matches
 
-    recording = _maker().recording(match, WIDE, None)
+    recording = _maker().recording(match)
 
     assert recording.start == _utc(2026, 9, 25, 22, 13, 39)
     assert recording.end == _utc(2026, 9, 25, 22, 59, 57)
@@ -94,7 +91,7 @@ def test_utc_devices_and_real_offsets():
         _result(_item(), _item("2026-06-27T16:51:55+0530", "2026-06-27T17:00:00+05:30"))
     )
 
-    starts = [_maker(ZMeaning.UTC).recording(one, WIDE, None).start for one in page.matches]
+    starts = [_maker(ZMeaning.UTC).recording(one).start for one in page.matches]
 
     assert starts == [_utc(2026, 9, 26, 0, 13, 39), _utc(2026, 6, 27, 11, 21, 55)]
 
@@ -143,14 +140,14 @@ def test_kinds(word: str, kind: RecordingKind):
     """The descriptor's last word says why it was recorded; a new word is some event."""
     (match,) = read_page(_result(_item(kind=word))).matches
 
-    assert _maker().recording(match, WIDE, None).kind is kind
+    assert _maker().recording(match).kind is kind
 
 
 def test_names_and_sizes_may_be_missing():
     """The name may stand in its own element; an absurd size is no size."""
     uri = "rtsp://h/Streaming/tracks/101/?starttime=x&size=99999999999999999999"
     (match,) = read_page(_result(_item(uri=uri, extra="<name>ch01_08</name>"))).matches
-    recording = _maker().recording(match, WIDE, None)
+    recording = _maker().recording(match)
 
     assert match.name == "ch01_08"
     assert recording.size is None
@@ -161,7 +158,7 @@ def test_in_progress_by_its_end():
     """An end in the future, or within the settle time, means that it is still being written."""
     (match,) = read_page(_result(_item())).matches
 
-    early = _maker(newest=_utc(2026, 9, 25, 22, 30)).recording(match, WIDE, None)
+    early = _maker(newest=_utc(2026, 9, 25, 22, 30)).recording(match)
 
     assert early.in_progress
 
@@ -170,38 +167,64 @@ def test_a_segment_without_length_gets_a_second():
     """Start and end in the same second: the wire counts no finer."""
     (match,) = read_page(_result(_item("2026-09-26T00:00:00Z", "2026-09-26T00:00:00Z"))).matches
 
-    assert _maker().recording(match, WIDE, None).duration == dt.timedelta(seconds=1)
+    assert _maker().recording(match).duration == dt.timedelta(seconds=1)
 
 
 def test_the_hour_that_happens_twice():
-    """In autumn the segment before and the window asked for settle which hour is meant."""
-    (match,) = read_page(_result(_item("2026-10-25T02:30:00Z", "2026-10-25T02:40:00Z"))).matches
-    first, second = _utc(2026, 10, 25, 0, 30), _utc(2026, 10, 25, 1, 30)
+    """In autumn the order of the segments settles which of two equal hours is meant."""
+    walls = ["01:50", "02:10", "02:30", "02:50", "02:10", "02:30", "02:50", "03:10"]
+    page = read_page(
+        _result(*(_item(f"2026-10-25T{wall}:00Z", f"2026-10-25T{wall}:59Z") for wall in walls))
+    )
 
-    assert _maker().recording(match, WIDE, None).start == first
-    assert _maker().recording(match, WIDE, _utc(2026, 10, 25, 1, 30, 2)).start == second
-    late = TimeSpan(_utc(2026, 10, 25, 1, 0), _utc(2026, 10, 25, 3, 0))
-    recording = _maker().recording(match, late, None)
-    assert recording.start == second
-    assert recording.end == second + dt.timedelta(minutes=10)
-    assert recording.utc_offset == dt.timedelta(hours=1)
+    recordings = _maker().recordings(page.matches)
+
+    minutes = [(one.start - _utc(2026, 10, 24, 23, 50)).total_seconds() / 60 for one in recordings]
+    assert minutes == [0, 20, 40, 60, 80, 100, 120, 140]
+    assert {one.duration.total_seconds() for one in recordings} == {59}
+    assert [one.utc_offset.total_seconds() / 3600 for one in recordings] == [2] * 4 + [1] * 4
+
+
+def test_a_nested_file_is_no_second_hour():
+    """A sub-file inside the one before keeps its own start, in the repeated hour too."""
+    page = read_page(
+        _result(
+            _item("2026-10-25T02:05:00Z", "2026-10-25T02:40:00Z"),
+            _item("2026-10-25T02:30:00Z", "2026-10-25T02:40:00Z"),
+        )
+    )
+
+    starts = [one.start for one in _maker().recordings(page.matches)]
+
+    assert starts == [_utc(2026, 10, 25, 0, 5), _utc(2026, 10, 25, 0, 30)]
 
 
 def test_a_segment_across_the_autumn_change():
-    """Its end, written an hour early, still lies behind its start."""
-    (match,) = read_page(_result(_item("2026-10-25T02:50:00Z", "2026-10-25T02:20:00Z"))).matches
+    """Its end is written an hour early; it is the second of that name."""
+    (match,) = read_page(_result(_item("2026-10-25T02:50:00Z", "2026-10-25T02:05:00Z"))).matches
 
-    recording = _maker().recording(match, WIDE, None)
+    recording = _maker().recording(match)
 
-    assert recording.end > recording.start
+    assert recording.start == _utc(2026, 10, 25, 0, 50)
+    assert recording.end == _utc(2026, 10, 25, 1, 5)
+
+
+def test_an_unreadable_item_hides_no_other(caplog):
+    """What makes no sense is left out with a warning."""
+    page = read_page(_result(_item("0000-00-00T00:00:00Z"), _item()))
+
+    assert len(_maker().recordings(page.matches)) == 1
+    assert "makes no sense" in caplog.text
 
 
 def test_wire_bounds_cover_the_window():
     """Across the autumn change the widest reading is sent, else the plain one."""
     autumn = TimeSpan(_utc(2026, 10, 24, 22), _utc(2026, 10, 25, 1, 15))
+    second = TimeSpan(_utc(2026, 10, 25, 1, 15), _utc(2026, 10, 25, 3))
     summer = TimeSpan(_utc(2026, 7, 1), _utc(2026, 7, 2))
 
-    assert wire_bounds(autumn, _clock()) == ("2026-10-24T23:00:00Z", "2026-10-25T03:15:00Z")
+    assert wire_bounds(autumn, _clock()) == ("2026-10-24T22:00:00Z", "2026-10-25T03:15:00Z")
+    assert wire_bounds(second, _clock()) == ("2026-10-25T01:15:00Z", "2026-10-25T05:00:00Z")
     assert wire_bounds(summer, _clock()) == ("2026-07-01T02:00:00Z", "2026-07-02T02:00:00Z")
     assert wire_bounds(summer, _clock(ZMeaning.UTC)) == (
         "2026-07-01T00:00:00Z",
@@ -257,7 +280,7 @@ def test_requests_escape_what_they_carry():
 def test_no_match_breaks_the_maker(match: Match):
     """Nonsense in any field ends in a recording or in a ProtocolError."""
     try:
-        recording = _maker().recording(match, WIDE, None)
+        recording = _maker().recording(match)
     except ProtocolError:
         return
     assert recording.end > recording.start
@@ -269,6 +292,6 @@ def test_only_video_becomes_recordings():
     picture = early.replace("<contentType>video", "<contentType>picture")
     page = read_page(_result(late, picture, early))
 
-    recordings = _maker().recordings(page.matches, WIDE)
+    recordings = _maker().recordings(page.matches)
 
     assert [one.start.hour for one in recordings] == [22, 0]

@@ -11,8 +11,8 @@ from camsync import (
     AuthenticationError,
     ConfigurationError,
     InsecureAuthenticationError,
-    ProtocolError,
     Secret,
+    UnreachableError,
 )
 from camsync.transport._login import Login
 
@@ -120,13 +120,36 @@ def test_a_fresh_nonce_called_stale_is_tried_again():
     assert _login().run("GET", "/", device).status == 200
 
 
-def test_a_device_that_calls_everything_stale_is_named():
-    """Endless stale nonces end in an error that does not blame the password."""
+def test_a_device_that_calls_everything_stale_is_left_alone():
+    """Some call a wrong password stale: after one fresh try more nothing is sent."""
     device = Device([_refused(_challenge(stale=True)) for _ in range(9)])
+    one = _login()
 
-    with pytest.raises(ProtocolError, match="stale"):
-        _login().run("GET", "/", device)
-    assert len(device.seen) == 4
+    assert one.run("GET", "/", device).status == 401
+    with pytest.raises(AuthenticationError):
+        one.run("GET", "/", device)
+    assert len(device.seen) == 3
+
+
+def test_a_login_without_an_answer_is_not_repeated():
+    """The device may have counted it: the error says so and is not for retrying layers."""
+    broken = UnreachableError("the connection broke")
+
+    def send(authorization: str | None) -> Reply:
+        if authorization is None:
+            return _refused()
+        raise broken
+
+    with pytest.raises(UnreachableError, match="may have counted") as caught:
+        _login().run("GET", "/", send)
+
+    assert not caught.value.retryable
+
+
+def test_an_empty_password_is_refused():
+    """It cannot be right, and each try would count."""
+    with pytest.raises(ConfigurationError, match="empty"):
+        Login("admin", Secret(""))
 
 
 def test_basic_is_refused_in_the_clear():

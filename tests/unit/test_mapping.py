@@ -105,3 +105,16 @@ def test_reasons_are_words_without_addresses():
     assert "0x" not in str(_mapped(OSError("<object at 0x7f>: broken")))
     assert "round" in str(_mapped(endless))
     assert "OSError" in str(_mapped(OSError()))
+
+
+def test_the_request_does_not_travel_with_the_error():
+    """It holds the Authorization header, and debuggers print what a traceback holds."""
+    request = requests.Request(
+        "GET", "http://127.0.0.1/", headers={"Authorization": "Basic c2VjcmV0"}
+    )
+    error = requests.exceptions.ConnectionError("broken", request=request.prepare())
+
+    mapped = _mapped(error)
+
+    assert mapped.__cause__ is error
+    assert error.request is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 import camsync
@@ -31,6 +33,7 @@ def test_the_url_says_where_and_as_whom():
         ("ftp://admin@nvr", "not a known kind"),
         ("hikvision://admin:hunter22@nvr", "password in a URL"),
         ("hikvision://admin@nvr:port", "cannot be read"),
+        ("hikvision://admin:hunter22/x@nvr", "cannot be read"),
         ("hikvision://admin@", "must hold a host"),
         ("hikvision://admin@nvr/ISAPI", "nothing behind"),
         ("hikvision://admin@nvr?x=1", "nothing behind"),
@@ -42,6 +45,7 @@ def test_unusable_urls_are_refused_without_showing_secrets(url: str, words: str)
         registry.parse_url(url)
 
     assert "hunter22" not in str(caught.value)
+    assert "hunter22" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_connect_makes_the_provider():

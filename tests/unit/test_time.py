@@ -110,7 +110,7 @@ def test_the_validator_names_the_field_and_lets_none_pass():
 @pytest.mark.parametrize("length", [dt.timedelta(0), -SECOND])
 def test_a_span_needs_length(length):
     """An empty or reversed span is a mistake, and says so before a device is asked."""
-    with pytest.raises(ConfigurationError, match="before it starts"):
+    with pytest.raises(ConfigurationError, match="must end after"):
         TimeSpan(START, START + length)
 
 
@@ -522,3 +522,18 @@ def test_what_is_no_time_zone_is_refused(text):
         parse_timezone(text)
 
     assert "Asia/Ho_Chi_Minh" in str(caught.value)
+
+
+def test_spans_stay_within_what_calendars_bear():
+    """Windows and margins are added to spans, so the ends of time are no place for one."""
+    last = dt.datetime(9999, 12, 31, tzinfo=UTC)
+    with pytest.raises(ConfigurationError, match="no recorder"):
+        TimeSpan(START, last)
+    with pytest.raises(ConfigurationError, match="no recorder"):
+        TimeSpan(dt.datetime(1, 1, 2, tzinfo=UTC), START)
+
+
+def test_impossible_offsets_are_refused():
+    """A device that writes +99:00 does not crash the conversion."""
+    with pytest.raises(ProtocolError, match="offset"):
+        WireTime.parse("2026-11-22T10:02:00+99:00")

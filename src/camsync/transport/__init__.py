@@ -10,9 +10,11 @@ import contextlib
 import socket
 import ssl
 
+from collections.abc import Iterator
+
 from .._cancel import CancelToken
 from .._secret import Secret
-from ..errors import ConfigurationError
+from ..errors import CertificateError, ConfigurationError
 from ._address import Address
 from ._bulk import Bulk, BulkReply, BulkRequest
 from ._control import Answer, Control
@@ -39,7 +41,7 @@ class Transport:
     """Everything that goes to and comes from one device. Thread-safe.
 
     Args:
-        timeout: Seconds to connect, and seconds of silence before giving up; both required.
+        timeout: Seconds to connect, and seconds of silence before giving up.
         allow_basic: Permit Basic login without TLS.
 
     Raises:
@@ -53,13 +55,13 @@ class Transport:
         password: Secret,
         *,
         tls: TLSPolicy,
-        timeout: tuple[float, float] = (10.0, 60.0),
+        timeout: float | tuple[float, float] = (10.0, 60.0),
         allow_basic: bool = False,
     ) -> None:
-        connect, read = timeout
-        if not (connect > 0 and read > 0):
-            msg = f"timeout must be two positive numbers of seconds, not {timeout!r}"
-            raise ConfigurationError(msg)
+        timeout = _checked_timeout(timeout)
+        if tls.chosen and not address.secure:
+            msg = "verify= was given, but without https=True there is no certificate to check"
+            raise ConfigurationError(msg, next_step="use https=True (hikvisions://…)")
         self.address = address
         self.login = Login(username, password, basic_allowed=allow_basic or address.secure)
         self._tls = tls
@@ -82,13 +84,14 @@ class Transport:
             CamsyncError: The device cannot be reached, is silent, or has a wrong certificate.
         """
         prepared = self._control.prepare(method, path, body, XML)
-        if anonymous:
-            return self._control.send(prepared, None)
-        return self.login.run(
-            method,
-            prepared.path_url,
-            lambda authorization: self._control.send(prepared, authorization),
-        )
+        with self._naming_the_certificate():
+            if anonymous:
+                return self._control.send(prepared, None)
+            return self.login.run(
+                method,
+                prepared.path_url,
+                lambda authorization: self._control.send(prepared, authorization),
+            )
 
     def stream(
         self,
@@ -107,9 +110,21 @@ class Transport:
             CamsyncError: As for `request`.
         """
         request = BulkRequest(method, path, body, XML)
-        return self.login.run(
-            method, path, lambda authorization: self._bulk.send(request, authorization, cancel)
-        )
+        with self._naming_the_certificate():
+            return self.login.run(
+                method, path, lambda authorization: self._bulk.send(request, authorization, cancel)
+            )
+
+    @contextlib.contextmanager
+    def _naming_the_certificate(self) -> Iterator[None]:
+        """Tell which certificate was not trusted: that is what the user has to compare and pin."""
+        try:
+            yield
+        except CertificateError as error:
+            if error.actual is None:
+                error.actual = self.peer_fingerprint()
+                error.message = f"{error.message}; it shows {error.actual}"
+            raise
 
     def connect(self) -> None:
         """Open and close a TCP connection: the first step of a connection test.
@@ -151,3 +166,13 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"<Transport {self.address} {self.login!r}>"
+
+
+def _checked_timeout(timeout: object) -> tuple[float, float]:
+    """Return (connect, read) in seconds from such a pair, or from one number for both."""
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    numbers = [one for one in pair if isinstance(one, int | float) and one > 0]
+    if len(pair) != 2 or len(numbers) != 2:  # noqa: PLR2004 - connect and read
+        msg = f"timeout must be a number of seconds, or two (connect, read), not {timeout!r}"
+        raise ConfigurationError(msg, next_step="for example timeout=(10, 60)")
+    return float(numbers[0]), float(numbers[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
 import ssl
 import threading
@@ -27,6 +28,7 @@ from ._tls import TLSPolicy
 
 _LONGEST_DISCARD = 64 * 1024
 _IDLE_CONNECTIONS = 8
+_LONGEST_NUMBER = 18
 
 
 @attrs.frozen
@@ -151,9 +153,7 @@ class Bulk:
     def send(
         self, request: BulkRequest, authorization: str | None, cancel: CancelToken | None
     ) -> BulkReply:
-        """Send a request and return as soon as the headers are in.
-
-        A kept connection that the device has closed meanwhile is replaced, once.
+        """Send a request, once, and return as soon as the headers are in.
 
         Raises:
             CancelledError: *cancel* was set before the device answered.
@@ -163,13 +163,8 @@ class Bulk:
         if authorization is not None:
             headers["Authorization"] = authorization
         with self.errors():
-            kept = self._take()
-            if kept is not None:
-                try:
-                    return self._exchange(kept, request, headers, cancel)
-                except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
-                    kept.close()
-            return self._exchange(self._connect(), request, headers, cancel)
+            connection = self._take() or self._connect()
+            return self._exchange(connection, request, headers, cancel)
 
     def _exchange(
         self,
@@ -207,8 +202,16 @@ class Bulk:
         return secure
 
     def _take(self) -> http.client.HTTPConnection | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
+        """Return a kept connection that the device has not closed meanwhile, if there is one."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                kept = self._idle.pop()
+            # Nothing is expected on it: what can be read is the device's good-bye.
+            if not select.select([kept.sock], [], [], 0)[0]:
+                return kept
+            kept.close()
 
     def release(self, connection: http.client.HTTPConnection, *, clean: bool) -> None:
         """Keep a *clean* connection for the next answer, or close it."""
@@ -234,4 +237,5 @@ def _shut(line: socket.socket | None) -> None:
 
 
 def _length(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    plain = text is not None and text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    return int(text) if text is not None and plain else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -19,7 +19,7 @@ from ._mapping import mapped_errors
 from ._tls import TLSPolicy
 
 
-MAX_ANSWER = 16 * 1024 * 1024
+MAX_ANSWER = 4 * 1024 * 1024
 """Bytes; the largest known answer is 145 KB (record/tracks of a 16-channel recorder)."""
 
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "camsync"}
@@ -57,6 +57,18 @@ class _Adapter(HTTPAdapter):
         )
 
 
+class _Session(requests.Session):
+    """A session that does not even look where a redirect points.
+
+    requests reads the body of every redirect, however long, and parses its target, even when
+    told not to follow it.
+    """
+
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Resolve none."""
+        return iter(())
+
+
 class Control:
     """One keep-alive session with a device. Thread-safe."""
 
@@ -71,7 +83,7 @@ class Control:
         self._tls = tls
         self._timeout = timeout
         self._verify: bool | str = tls.ca_file or False  # with a pin, urllib3 compares it
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False  # no proxies, no .netrc, no REQUESTS_CA_BUNDLE
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.clear()
@@ -113,7 +125,7 @@ class Control:
 
 
 def _read(response: requests.Response) -> Answer:
-    body = response.raw.read(MAX_ANSWER + 1, decode_content=True)
+    body = response.raw.read(MAX_ANSWER + 1, decode_content=False)
     if len(body) > MAX_ANSWER:
         msg = f"the device's answer is longer than {MAX_ANSWER} bytes"
         raise ProtocolError(msg, http_status=response.status_code)

@@ -17,15 +17,15 @@ from typing import Protocol, TypeVar
 from .._secret import Secret
 from ..errors import (
     AuthenticationError,
+    CamsyncError,
     ConfigurationError,
     InsecureAuthenticationError,
-    ProtocolError,
 )
 from ._digest import Challenge, Nonce, choose, parse_challenges
 
 
 UNAUTHORIZED = 401
-_STALE_TRIES = 3
+_FRESH_TRIES = 2
 
 
 class Reply(Protocol):
@@ -76,6 +76,9 @@ class Login:
         if not username or any(ord(char) < ord(" ") for char in username):
             msg = "the user name is empty or holds control characters"
             raise ConfigurationError(msg)
+        if not password:
+            msg = f"the password of {username!r} is empty"
+            raise ConfigurationError(msg, next_step="no recorder takes an empty password")
         self.username = username
         self._password = password
         self._basic_allowed = basic_allowed
@@ -154,24 +157,37 @@ class Login:
         return self._attempt(method, uri, send, reply)
 
     def _attempt(self, method: str, uri: str, send: Send[R], reply: R) -> R:
-        """Try with a fresh nonce; a refusal is final unless the device calls the nonce stale.
+        """Try with a fresh nonce, and once more if the device calls that one stale.
 
         The lock is held: no other thread can use this nonce out of order meanwhile.
         """
-        for _ in range(_STALE_TRIES):
-            scheme = self._scheme_for(parse_challenges(reply.challenges))
-            reply.discard()
-            reply = send(self._header(scheme, method, uri))
+        for _ in range(_FRESH_TRIES):
+            try:
+                scheme = self._scheme_for(parse_challenges(reply.challenges))
+            finally:
+                reply.discard()
+            reply = self._send_unproven(scheme, method, uri, send)
             if reply.status != UNAUTHORIZED:
                 scheme.proven = True
                 self._scheme = scheme
                 return reply
             fresh = choose(parse_challenges(reply.challenges))
             if fresh is None or not fresh.stale:
-                return self._refuse(reply)
-        reply.discard()
-        msg = "the device calls every fresh nonce stale, so no login is possible"
-        raise ProtocolError(msg, http_status=UNAUTHORIZED)
+                break
+        return self._refuse(reply)
+
+    def _send_unproven(self, scheme: Nonce | _Basic, method: str, uri: str, send: Send[R]) -> R:
+        """Send a login that may be a failed one; whether it was is not known without an answer."""
+        try:
+            return send(self._header(scheme, method, uri))
+        except CamsyncError as error:
+            # The device may have counted it. Nobody but the caller may decide to try again.
+            error.retryable = False
+            error.next_step = (
+                "the device gave no answer to the login; it was not tried again by itself, because "
+                "it may have counted as a failed one"
+            )
+            raise
 
     def _refuse(self, reply: R) -> R:
         message = f"the device refuses the login of {self.username!r}"

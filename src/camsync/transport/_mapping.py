@@ -26,6 +26,7 @@ from ._tls import TLSPolicy, changed_certificate
 
 
 _DEEPEST = 8
+_NO_ANSWER = "it closed the connection without an answer"
 _FINGERPRINTS = re.compile(r"got \"?([0-9a-f]{64})")
 
 
@@ -37,6 +38,9 @@ def mapped_errors(address: Address, tls: TLSPolicy) -> Iterator[None]:
     except CamsyncError:
         raise
     except _FOREIGN as error:
+        if isinstance(error, requests.exceptions.RequestException):
+            # The request holds the Authorization header, and a traceback would hold the request.
+            error.request = error.response = None
         raise _translated(error, address, tls) from error
 
 
@@ -45,6 +49,7 @@ _FOREIGN = (
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,
+    ValueError,  # http.client's reading of a chunk size
 )
 
 
@@ -73,7 +78,7 @@ def _unusable(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncErro
 
 def _closed(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
     del error, tls
-    return unreachable(address, "it closed the connection without an answer")
+    return unreachable(address, _NO_ANSWER)
 
 
 def _not_http(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
@@ -84,7 +89,9 @@ def _not_http(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncErro
 
 def unreachable(address: Address, reason: str) -> UnreachableError:
     """Build the error for a connection that failed or broke."""
-    return UnreachableError(f"{address} cannot be reached: {reason}")
+    hint = "emote end closed" in reason or reason == _NO_ANSWER
+    step = "perhaps this is the HTTPS port: use https=True" if hint and not address.secure else None
+    return UnreachableError(f"{address} cannot be reached: {reason}", next_step=step)
 
 
 def _tls_error(error: Exception, address: Address, tls: TLSPolicy) -> TLSError:
@@ -117,7 +124,7 @@ _RULES: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (  # the most s
     ),
     ((requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader), _unusable),
     ((http.client.BadStatusLine,), _closed),
-    ((http.client.HTTPException,), _not_http),
+    ((http.client.HTTPException, ValueError), _not_http),
 )
 
 
@@ -129,7 +136,8 @@ def _reason(error: BaseException) -> str:
             break
         inner, cause = cause, _inner(cause)
     text = getattr(inner, "strerror", None) or getattr(inner, "reason", None) or inner
-    return re.sub(r"<[^>]*>:?\s*", "", str(text))[:200] or type(inner).__name__
+    words = re.sub(r"<[^>]*>:?\s*", "", str(text))[:200] or type(inner).__name__
+    return "".join(char if char.isprintable() else " " for char in words)
 
 
 def _inner(error: BaseException) -> BaseException | None:

@@ -36,10 +36,12 @@ class TLSPolicy:
     Attributes:
         ca_file: The roots to trust, or None with a pin.
         pin: The ``sha256:`` fingerprint of the one trusted certificate, or None.
+        chosen: Whether the caller asked for something else than the public roots.
     """
 
     ca_file: str | None
     pin: str | None = None
+    chosen: bool = True
 
     @classmethod
     def of(cls, verify: Verify) -> TLSPolicy:
@@ -55,7 +57,7 @@ class TLSPolicy:
             ConfigurationError: *verify* is False, no fingerprint, or no readable file.
         """
         if verify is True:
-            return cls(DEFAULT_CA_BUNDLE_PATH)
+            return cls(DEFAULT_CA_BUNDLE_PATH, chosen=False)
         if verify is False:
             msg = "verify=False would accept any certificate, an attacker's too"
             raise ConfigurationError(

@@ -22,6 +22,10 @@ from . import _xml
 _MARGIN = dt.timedelta(minutes=5)
 _LARGEST_OFFSET = dt.timedelta(hours=14)
 _LAST = dt.timedelta(hours=26)
+_STEADY = dt.timedelta(hours=12)
+_PAUSE = dt.timedelta(minutes=2)
+_ZONE_STEP = dt.timedelta(minutes=30)
+_ZONE_SLACK = dt.timedelta(minutes=2)
 
 Look = Callable[[dt.datetime, dt.datetime], "Sequence[tuple[dt.datetime, dt.datetime]]"]
 """Asks the device for segments between two wire times; returns their naive (start, end)."""
@@ -64,8 +68,10 @@ def read_time(root: _xml.Element, taken: dt.datetime | None = None) -> Reading:
 def zone_of(reading: Reading, given: dt.tzinfo | None) -> DeviceClock:
     """Settle zone, offset and skew; what ``Z`` means is still the default.
 
-    A zone that the caller gave wins. Else the declared one, if it agrees with the measured
-    clock; else the measured offset: daylight saving switched off by hand looks like this.
+    A zone that the caller gave wins. Else the declared one, unless the device's clock differs
+    from it by whole half hours: daylight saving switched off by hand looks like this, and then
+    the measured offset wins. Any other difference is a clock that runs wrong, which must not
+    move the zone: keys hold the start in UTC and have to stay what they are.
     """
     host = reading.taken.astimezone(UTC)
     difference = reading.wall - host.replace(tzinfo=None)
@@ -76,7 +82,7 @@ def zone_of(reading: Reading, given: dt.tzinfo | None) -> DeviceClock:
     elif abs(measured) > _LARGEST_OFFSET:
         zone = reading.zone or dt.timezone.utc
         reason = "the device's clock is far off, so its declared time zone is used"
-    elif reading.zone is not None and host.astimezone(reading.zone).utcoffset() == measured:
+    elif reading.zone is not None and not _another_zone(reading.zone, host, difference):
         zone, reason = reading.zone, "the declared time zone agrees with the device's clock"
     else:
         zone, reason = dt.timezone(measured), "measured: the declared time zone does not fit"
@@ -89,6 +95,13 @@ def zone_of(reading: Reading, given: dt.tzinfo | None) -> DeviceClock:
         skew=difference - offset,
         reason=reason,
     )
+
+
+def _another_zone(zone: dt.tzinfo, host: dt.datetime, difference: dt.timedelta) -> bool:
+    """Whether the device's clock shows another zone than *zone*, to about two minutes."""
+    off = difference - (host.astimezone(zone).utcoffset() or dt.timedelta(0))
+    steps = round(off / _ZONE_STEP)
+    return steps != 0 and abs(off - steps * _ZONE_STEP) <= _ZONE_SLACK
 
 
 def given_meaning(clock: DeviceClock, meaning: ZMeaning) -> DeviceClock:
@@ -110,14 +123,15 @@ def measure_meaning(
 
     Between the device's wall clock and UTC lie some hours. Whichever is later: a segment that
     *starts* in those hours can only exist if that one is meant, since the other would put it in
-    the future. No such segment, but one that covers the earlier clock's "now" and ends before
-    the later clock's, means the earlier one. Anything else is not decided, and the usual meaning
-    for this kind of device is taken and said to be uncertain.
+    the future. No such segment, but twelve hours of recording without a pause up to the earlier
+    clock's "now", means the earlier one: it would be odd if such a recorder had stopped just
+    then. Anything else (motion recording, a shop that closes) is not decided, and the usual
+    meaning for this kind of device is taken and said to be uncertain.
 
     Args:
         looks: One per track to try, most promising first.
     """
-    host = (now or utcnow()).astimezone(UTC)
+    host = (now or utcnow()).astimezone(UTC) + clock.skew
     offset = (
         clock.zone.utcoffset(host.astimezone(clock.zone).replace(tzinfo=None)) or dt.timedelta()
     )
@@ -132,8 +146,8 @@ def measure_meaning(
         segments = look(earlier - _LAST, later + _MARGIN)
         if any(earlier + _MARGIN < start <= later + _MARGIN for start, _ in segments):
             return _decided(clock, late, f"segments start later than Z as {early.value} allows")
-        if any(start <= earlier < end <= later - _MARGIN for start, end in segments):
-            return _decided(clock, early, f"the newest segment fits only Z as {early.value}")
+        if _steady_until(earlier, segments) and not any(end > later for _, end in segments):
+            return _decided(clock, early, f"it records without a pause, up to now as {early.value}")
     return attrs.evolve(
         clock,
         z_means=usual,
@@ -141,6 +155,16 @@ def measure_meaning(
         reason=f"{clock.reason}; Z means {usual.value}: usual for a {kind.value}, not measured, "
         "because no recent recording decides it; time_mode= settles it",
     )
+
+
+def _steady_until(moment: dt.datetime, segments: Sequence[tuple[dt.datetime, dt.datetime]]) -> bool:
+    """Whether the twelve hours before *moment*, and the moment itself, are recorded throughout."""
+    covered = moment - _STEADY
+    for start, end in sorted(segments):
+        if start > covered + _PAUSE:
+            break
+        covered = max(covered, end)
+    return covered > moment
 
 
 def _decided(clock: DeviceClock, meaning: ZMeaning, why: str) -> DeviceClock:

@@ -10,7 +10,13 @@ from typing import Protocol
 import attrs
 
 from ..._time import DeviceClock, TimeSpan, utcnow
-from ...errors import AuthenticationError, CamsyncError, CertificateError
+from ...errors import (
+    AuthenticationError,
+    CamsyncError,
+    CertificateError,
+    DeviceTimeoutError,
+    UnreachableError,
+)
 from ...models import Channel, Check, CheckStatus, Recording
 from ...provider import Provider
 from ._client import IsapiClient
@@ -105,6 +111,8 @@ class Diagnosis:
         """Look at the lock before the password is tried: that costs no try."""
         try:
             state = self.client.login_state()
+        except (UnreachableError, DeviceTimeoutError):
+            raise
         except CamsyncError as error:
             return _ok(f"{error.message}; that is normal for some firmware")
         if state.locked:
@@ -172,15 +180,16 @@ class Diagnosis:
                 count += 1
                 if not recording.in_progress:
                     self._recording = recording
-            if self._recording is not None:
-                break
         if self._recording is None:
             return _warning(
                 f"no finished recording in the last {_LOOK_BACK_HOURS} h "
                 f"on the first {_CHANNELS_TO_TRY} channels ({count} in progress)",
                 "check the recording schedule, and the time settings",
             )
-        return _ok(f"{count} recordings in the last {_LOOK_BACK_HOURS} h of {channel.name!r}")
+        return _ok(
+            f"{count} recordings in the last {_LOOK_BACK_HOURS} h "
+            f"of the first {len(self._channels[:_CHANNELS_TO_TRY])} channels"
+        )
 
     def _download(self) -> Check:
         if self._recording is None:

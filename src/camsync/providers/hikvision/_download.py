@@ -34,6 +34,8 @@ from ._matches import uri_fields
 _PATH = "ContentMgmt/download"
 _NO_VERB = 405
 _HEAD = 4096
+_EXCESS = 1.1
+_MARGIN = 16 * 1024 * 1024
 _GRACE = 3.0
 """Seconds of silence that end a stream which already has every announced byte."""
 _LONGEST_DOCUMENT = 64 * 1024
@@ -76,7 +78,7 @@ class IsapiStream:
 
     def document(self) -> bytes:
         """Read the answer as the error document that its first bytes show it to be."""
-        longest = self._declared or _LONGEST_DOCUMENT
+        longest = min(self._declared or _LONGEST_DOCUMENT, _LONGEST_DOCUMENT)
         content = bytearray()
         buffer = memoryview(bytearray(_HEAD))
         self._reply.wait(_GRACE)
@@ -107,6 +109,9 @@ class IsapiStream:
         self._received += count
         if count == 0:
             self._check_end()
+        elif self._received > self._most:
+            msg = f"the device sends far more than the {self.size} bytes that it announced"
+            raise ProtocolError(msg)
         return count
 
     def _receive(self, buffer: memoryview) -> int:
@@ -122,10 +127,18 @@ class IsapiStream:
             raise
 
     @property
+    def _sizes(self) -> list[int]:
+        return [size for size in (self._declared, self._announced) if size is not None]
+
+    @property
     def _least(self) -> float:
         """The smaller of the announced sizes: from here on, silence may be the end."""
-        sizes = [size for size in (self._declared, self._announced) if size is not None]
-        return min(sizes, default=math.inf)
+        return min(self._sizes, default=math.inf)
+
+    @property
+    def _most(self) -> float:
+        """What no honest inaccuracy explains any more: a disk must not be filled by one file."""
+        return max(self._sizes, default=math.inf) * _EXCESS + _MARGIN
 
     def _check_end(self) -> None:
         if self._received == 0 and not self._aborted.is_set():

@@ -40,6 +40,7 @@ _FORBIDDEN = 403
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)
 _OK_CODES = ("0", "1", "7", "")  # 7 is "reboot required": the request itself was fine
+_LONGEST_WORDS = 200
 _LONGEST_LOCK = dt.timedelta(days=2)
 
 _BY_SUB_CODE: Mapping[str, type[CamsyncError]] = {
@@ -122,11 +123,17 @@ def read_status(body: bytes) -> Status | None:
 def status_of(root: _xml.Element) -> Status:
     """Read a parsed ``ResponseStatus``."""
     return Status(
-        code=_xml.text(root, "statusCode"),
-        text=_xml.text(root, "statusString"),
-        sub_code=_xml.text(root, "subStatusCode"),
-        description=_xml.text(root, "description") or _xml.text(root, "errorMsg"),
+        code=_clean(_xml.text(root, "statusCode")),
+        text=_clean(_xml.text(root, "statusString")),
+        sub_code=_clean(_xml.text(root, "subStatusCode")),
+        description=_clean(_xml.text(root, "description") or _xml.text(root, "errorMsg")),
     )
+
+
+def _clean(text: object) -> str:
+    """Return a device's words as one short printable line: they end up in logs and terminals."""
+    shown = "".join(char if char.isprintable() else " " for char in str(text)[:_LONGEST_WORDS])
+    return shown.encode("utf-8", "replace").decode().strip()
 
 
 def _json_status(body: bytes) -> Status | None:
@@ -136,10 +143,10 @@ def _json_status(body: bytes) -> Status | None:
     except (ValueError, RecursionError):
         return None
     return Status(
-        code=str(document.get("statusCode", "")),
-        text=str(document.get("statusString", "")),
-        sub_code=str(document.get("subStatusCode", "")),
-        description=str(document.get("errorMsg", "")),
+        code=_clean(document.get("statusCode", "")),
+        text=_clean(document.get("statusString", "")),
+        sub_code=_clean(document.get("subStatusCode", "")),
+        description=_clean(document.get("errorMsg", "")),
     )
 
 
@@ -198,7 +205,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.timezone.utc)

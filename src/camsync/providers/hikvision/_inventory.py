@@ -187,7 +187,7 @@ def _inputs(lists: Lists, device: DeviceId) -> Iterator[Channel]:
     wired = lists.kind is DeviceKind.DVR
     for item in _xml.children(lists.inputs, "VideoInputChannel"):
         number = _xml.number(item, "id")
-        if number is None:
+        if number is None or number < 1:
             continue
         picture = _xml.text(item, "resDesc")
         yield Channel(
@@ -210,7 +210,7 @@ def _proxies(lists: Lists, device: DeviceId) -> Iterator[Channel]:
         return
     for item in _xml.children(lists.proxies, "InputProxyChannel"):
         number = _xml.number(item, "id")
-        if number is None:
+        if number is None or number < 1:
             continue
         source = _xml.find(item, "sourceInputPortDescriptor")
         state = _xml.text(item, "connectionStatus")  # old firmware only

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 import attrs
 
-from ..._time import DeviceClock, TimeSpan, WireTime
+from ..._time import DeviceClock, WireTime
 from ...errors import ProtocolError
 from ...models import DeviceId, Recording, RecordingKey, RecordingKind
 from . import _xml
 from ._inventory import PROVIDER, split_track
 
 
+_log = logging.getLogger("camsync.hikvision")
+
 MORE = "MORE"
 _VIDEO = frozenset({"", "video"})  # pictures, sound and metadata come in the same lists
-_SEAM = dt.timedelta(seconds=5)
 _SHORTEST = dt.timedelta(seconds=1)  # the wire counts whole seconds
 _KINDS = {
     "timing": RecordingKind.CONTINUOUS,
@@ -139,39 +141,35 @@ class Maker:
     channel_name: str
     newest: dt.datetime
 
-    def recordings(self, matches: Iterable[Match], window: TimeSpan) -> list[Recording]:
-        """Make the recordings of *window* from matches in the device's order, oldest first.
+    def recordings(self, matches: Iterable[Match]) -> list[Recording]:
+        """Make recordings from matches in the device's order; return them oldest first.
 
-        Raises:
-            ProtocolError: A time is missing or unreadable.
+        An item with unreadable times is left out, with a warning in the log: it must not hide
+        the others.
         """
         made: list[Recording] = []
-        videos = [match for match in matches if match.content in _VIDEO]
-        for match in videos:
-            made.append(self.recording(match, window, made[-1].end if made else None))
+        for match in matches:
+            if match.content not in _VIDEO:
+                continue
+            try:
+                made.append(self.recording(match, made[-1].start if made else None))
+            except ProtocolError as error:
+                _log.warning("left out an item that makes no sense: %s", error.message)
         return sorted(made, key=lambda recording: recording.key)
 
-    def recording(
-        self, match: Match, window: TimeSpan, previous_end: dt.datetime | None
-    ) -> Recording:
+    def recording(self, match: Match, previous: dt.datetime | None = None) -> Recording:
         """Make a `Recording`; wire times become UTC.
 
         Args:
-            window: What was asked for; with *previous_end* (the end of the segment before) it
-                settles which of two equal wall-clock hours is meant in autumn.
+            previous: The start of the segment before. In autumn it settles which of two equal
+                wall-clock hours is meant: segments come in the order of their start.
 
         Raises:
             ProtocolError: A time is missing or unreadable.
         """
         start_wire, end_wire = WireTime.parse(match.start), WireTime.parse(match.end)
-        start = self.clock.from_wire(start_wire)
-        end = self.clock.from_wire(end_wire)
-        length = end_wire.wall - start_wire.wall
-        later = self._second_occurrence(start_wire)
-        if later is not None and _means_later(start, start + length, window, previous_end):
-            start = later
-        if end <= start or later is not None:
-            end = start + length if length > dt.timedelta(0) else start + _SHORTEST
+        start = self._not_before(previous, start_wire)
+        end = self._not_before(start + _SHORTEST, end_wire)
         channel, stream = split_track(match.track)
         key = RecordingKey(
             provider=PROVIDER,
@@ -185,7 +183,7 @@ class Maker:
             key=key,
             channel_name=self.channel_name,
             start=start,
-            end=end,
+            end=max(end, start + _SHORTEST),
             size=match.size,
             kind=_kind(match.descriptor),
             in_progress=end > self.newest,
@@ -193,19 +191,13 @@ class Maker:
             raw=match.raw,
         )
 
-    def _second_occurrence(self, wire: WireTime) -> dt.datetime | None:
-        """Return the later UTC instant with this wall time, if there are two."""
+    def _not_before(self, earliest: dt.datetime | None, wire: WireTime) -> dt.datetime:
+        """Return *wire* in UTC: the second of two readings if the first lies before *earliest*."""
         first = self.clock.from_wire(wire)
+        if earliest is None or first >= earliest:
+            return first
         again = self.clock.from_wire(WireTime(wire.wall.replace(fold=1), wire.offset))
-        return again if again > first else None
-
-
-def _means_later(
-    start: dt.datetime, end: dt.datetime, window: TimeSpan, previous_end: dt.datetime | None
-) -> bool:
-    if end <= window.start:
-        return True
-    return previous_end is not None and start < previous_end - _SEAM
+        return max(first, again)
 
 
 def _size(digits: str) -> int | None:

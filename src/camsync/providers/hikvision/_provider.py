@@ -53,7 +53,8 @@ class HikvisionISAPI:
 
     Nothing is sent before the first call. All threads share one login, so n requests cost n + 1
     round trips. A refused password costs the device exactly one failed login: after it, every
-    call raises without sending anything, until `retry_login`.
+    call raises without sending anything, until `retry_login`. (Only a password that is changed
+    on the device while n requests are under way fails up to n + 1 times.)
 
     Not yet tried on a physical device by this project: written from captured answers, the
     vendor's guide and what other clients report, and tested against the simulator.
@@ -71,7 +72,7 @@ class HikvisionISAPI:
             The device's time zone (tzinfo, ``"Asia/Ho_Chi_Minh"``, ``"+08:00"``); None to ask it.
         time_mode:
             What ``Z`` means on the device: ``"local"``, ``"utc"``, or ``"auto"`` to measure it.
-        timeout: Seconds to connect, and seconds of silence, before giving up.
+        timeout: Seconds to connect, and seconds of silence, before giving up; one number for both.
         allow_basic: Permit Basic login without TLS.
         settle: How long after its end a recording still counts as in progress.
         retry: For connection trouble and a busy device.
@@ -93,7 +94,7 @@ class HikvisionISAPI:
         verify: Verify = True,
         timezone: dt.tzinfo | str | None = None,
         time_mode: TimeMode = "auto",
-        timeout: tuple[float, float] = (10.0, 60.0),
+        timeout: float | tuple[float, float] = (10.0, 60.0),
         allow_basic: bool = False,
         settle: dt.timedelta = SETTLE,
         retry: RetryPolicy | None = None,
@@ -112,7 +113,7 @@ class HikvisionISAPI:
             timeout=timeout,
             allow_basic=allow_basic,
         )
-        self._client = IsapiClient(transport, retry or RetryPolicy(attempts=3, total=60.0))
+        self._client = IsapiClient(transport, _as_policy(retry))
         self._searcher = Searcher(self._client, lambda: self._known_lists().kind)
         self._downloader = Downloader(self._client)
         # Taken in this order, never the other way round: clock, search, facts.
@@ -122,20 +123,16 @@ class HikvisionISAPI:
         self._lists: Lists | None = None
         self._clock: DeviceClock | None = None
         self._clock_read = 0.0
-        self._capabilities: Capability | None = None
+        self._sub_stream: bool | None = None
 
     @property
     def capabilities(self) -> Capability:
-        """What the device can do; asked once, from its ``RacmCap`` document.
+        """What the device can do, as far as is known; asking sends nothing.
 
-        No source shows a recorder that resumes a download, so RANGE is never set.
+        SUB_STREAM is known after `channels`. No source shows a recorder that resumes a download,
+        so RANGE is never set.
         """
-        with self._facts_lock:
-            if self._capabilities is None:
-                root = self._client.get_optional("ContentMgmt/capabilities")
-                both = _xml.flag(root, "isSupportMainAndSubRecord")
-                self._capabilities = _BASE | (Capability.SUB_STREAM if both else Capability.NONE)
-            return self._capabilities
+        return _BASE | (Capability.SUB_STREAM if self._sub_stream else Capability.NONE)
 
     def devices(self) -> Sequence[Device]:
         """Return the one device behind this address, freshly asked.
@@ -160,10 +157,12 @@ class HikvisionISAPI:
             CamsyncError: The device cannot be asked.
         """
         own = self._own(device.id if device else None)
-        sub = Capability.SUB_STREAM in self.capabilities
         with self._facts_lock:
             self._lists = self._fetch_lists()
-            return tuple(read_channels(self._lists, own, sub_stream=sub))
+            if self._sub_stream is None:
+                racm = self._client.get_optional("ContentMgmt/capabilities")
+                self._sub_stream = bool(_xml.flag(racm, "isSupportMainAndSubRecord"))
+            return tuple(read_channels(self._lists, own, sub_stream=self._sub_stream))
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:
         """List disks, cards and network volumes; capacity and free space in bytes.
@@ -210,7 +209,8 @@ class HikvisionISAPI:
             ConfigurationError: The channel belongs to another device.
             CamsyncError: The device cannot be asked. What was yielded before stays valid.
         """
-        own, clock = self._own(channel.device), self._known_clock()
+        clock = self._known_clock()
+        own = self._own(_as_channel(channel).device)
         maker = Maker(
             device=own,
             clock=clock,
@@ -219,8 +219,8 @@ class HikvisionISAPI:
         )
         seen: set[RecordingKey] = set()
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
-        for window, matches in self._searcher.windows(track_id, span, clock):
-            for recording in maker.recordings(matches, window):
+        for _, matches in self._searcher.windows(track_id, span, clock):
+            for recording in maker.recordings(matches):
                 if recording.key in seen or not recording.span.overlaps(span):
                     continue
                 seen.add(recording.key)
@@ -237,7 +237,7 @@ class HikvisionISAPI:
             ConfigurationError: The channel belongs to another device.
             UnsupportedError: The device (some cameras) has no such calendar.
         """
-        self._own(channel.device)
+        self._own(_as_channel(channel).device)
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
         return tuple(self._searcher.days(track_id, month.year, month.month))
 
@@ -356,6 +356,7 @@ class HikvisionISAPI:
                 return known
             if known is None or not known.certain:
                 return self.clock()
+            self._serial = None  # by now another device may have this address
             fresh = attrs.evolve(self._read_clock(), z_means=known.z_means, reason=known.reason)
             self._clock, self._clock_read = fresh, time.monotonic()
             return fresh
@@ -376,3 +377,20 @@ class HikvisionISAPI:
             return [(first.wall, last.wall) for first, last in pairs if first.offset is None]
 
         return look
+
+
+def _as_policy(value: object) -> RetryPolicy:
+    if value is None:
+        return RetryPolicy(attempts=3, total=60.0)
+    if isinstance(value, RetryPolicy):
+        return value
+    msg = f"retry must be a RetryPolicy, not {value!r}"
+    raise ConfigurationError(msg, next_step="for example RetryPolicy(attempts=3)")
+
+
+def _as_channel(value: object) -> Channel:
+    """Refuse a channel's number or name where the channel itself is needed."""
+    if isinstance(value, Channel):
+        return value
+    msg = f"a Channel is needed, not {value!r}"
+    raise ConfigurationError(msg, next_step="take one from channels()")

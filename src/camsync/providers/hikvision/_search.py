@@ -10,6 +10,8 @@ import uuid
 
 from collections.abc import Callable, Iterator, Sequence
 
+import attrs
+
 from ..._time import DeviceClock, TimeSpan, ZMeaning
 from ...errors import (
     CamsyncError,
@@ -36,6 +38,9 @@ _MOST_MATCHES = 4000
 """V4.61.030 delivers no more than these, and does not say that there are others."""
 
 _FORBIDDEN = 403
+_FIRST_TRACK = "101"
+_REPEATED = dt.timedelta(hours=2)
+_TAGS = {"trackList": "trackIDList", "trackIDList": "trackList"}
 
 
 class WrongTrackError(ProtocolError):
@@ -58,10 +63,11 @@ class Searcher:
         self._kind = kind
         self._lock = threading.Lock()
         self._dialect: Dialect | None = None
+        self._proven = False
 
     @property
     def dialect(self) -> Dialect | None:
-        """The dialect that has worked, or None before the first match."""
+        """The dialect that is understood, or None before the first answer."""
         return self._dialect
 
     def windows(
@@ -133,12 +139,18 @@ class Searcher:
             CamsyncError: The search failed in every dialect.
         """
         with self._lock:
-            if self._dialect is not None:
-                try:
-                    return self._pages(self._dialect, track, start, end)
-                except _MISUNDERSTOOD:
-                    self._dialect = None  # a firmware update, perhaps: learn anew
-            return self._learn(track, start, end)
+            found = self._known_or_learnt(track, start, end)
+            if found or self._proven or self._dialect is None:
+                return found
+            return self._confirm_nothing(self._dialect, track, start, end)
+
+    def _known_or_learnt(self, track: str, start: str, end: str) -> list[Match]:
+        if self._dialect is not None:
+            try:
+                return self._pages(self._dialect, track, start, end)
+            except _MISUNDERSTOOD:  # a firmware update, perhaps: learn anew
+                self._dialect, self._proven = None, False
+        return self._learn(track, start, end)
 
     def _learn(self, track: str, start: str, end: str) -> list[Match]:
         errors: list[CamsyncError] = []
@@ -148,12 +160,24 @@ class Searcher:
             except _MISUNDERSTOOD as error:
                 errors.append(error)
                 continue
-            if matches:  # an empty answer proves nothing
-                self._dialect = dialect
+            self._dialect = dialect
+            # A device that ignores the list of tracks answers for the first one.
+            self._proven = bool(matches) and track != _FIRST_TRACK
             return matches
         # The first answer to the most common form says most; a wrong track says what is odd.
         odd = [error for error in errors if isinstance(error, WrongTrackError)]
         raise (odd or errors)[0]
+
+    def _confirm_nothing(self, dialect: Dialect, track: str, start: str, end: str) -> list[Match]:
+        """Ask with the other list tag: an empty answer may mean that the tag was not understood."""
+        other = attrs.evolve(dialect, list_tag=_TAGS[dialect.list_tag])
+        try:
+            found = self._pages(other, track, start, end)
+        except _MISUNDERSTOOD:
+            return []
+        if found:
+            self._dialect, self._proven = other, track != _FIRST_TRACK
+        return found
 
     def _pages(self, dialect: Dialect, track: str, start: str, end: str) -> list[Match]:
         """Fetch all pages with one constant search id: a new id would give page one for ever."""
@@ -206,13 +230,21 @@ def _check_track(track: str, matches: Sequence[Match]) -> None:
 def wire_bounds(window: TimeSpan, clock: DeviceClock) -> tuple[str, str]:
     """Write a window the way the device reads it.
 
-    When clocks go back inside it, wall times inside lie before that of its start and behind that
-    of its end, so the widest reading is sent; what is too much is filtered out later.
+    Where clocks go back, wall times inside lie before that of the window's start and behind that
+    of its end, and only the order of all segments of the repeated hour tells its two halves
+    apart. So the widest reading is sent; what is too much is filtered out later.
     """
-    before = clock.local(window.start).utcoffset() or dt.timedelta(0)
-    after = clock.local(window.end).utcoffset() or dt.timedelta(0)
-    back = max(before - after, dt.timedelta(0))
-    if not back or clock.z_means is ZMeaning.UTC:
+    if clock.z_means is ZMeaning.UTC:
         return clock.to_wire(window.start), clock.to_wire(window.end)
-    first = min(clock.to_wire(window.start), clock.to_wire(window.start - back))
-    return first, max(clock.to_wire(window.end), clock.to_wire(window.end + back))
+    offsets = [
+        clock.local(moment).utcoffset() or dt.timedelta(0)
+        for moment in (window.start - _REPEATED, window.start, window.end)
+    ]
+    back = max(offsets[0] - offsets[2], offsets[1] - offsets[2], dt.timedelta(0))
+    if not back:
+        return clock.to_wire(window.start), clock.to_wire(window.end)
+    starts = (window.start, window.start - back, window.start - 2 * back)
+    return (
+        min(clock.to_wire(moment) for moment in starts),
+        max(clock.to_wire(window.end), clock.to_wire(window.end + back)),
+    )

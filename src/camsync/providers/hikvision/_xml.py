@@ -6,6 +6,8 @@ by local name only. The only importer of lxml.
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -17,6 +19,7 @@ from ...errors import ProtocolError
 Element: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml has no public name for it
 Node: TypeAlias = "tuple[str, str | list[Node]]"
 _MAX_DEPTH = 64
+_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 _SHOWN = 60
 
 
@@ -74,8 +77,7 @@ def text(element: Element | None, *path: str) -> str:
 def number(element: Element | None, *path: str) -> int | None:
     """Return the whole number at *path*, or None when it is missing or no number."""
     digits = text(element, *path)
-    short = len(digits) <= len("-9223372036854775808")
-    return int(digits) if short and digits.lstrip("-").isdecimal() and digits.isascii() else None
+    return int(digits) if _NUMBER.fullmatch(digits) else None
 
 
 def flag(element: Element | None, *path: str) -> bool | None:
@@ -85,18 +87,13 @@ def flag(element: Element | None, *path: str) -> bool | None:
 
 def to_dict(element: Element, depth: int = 0) -> Mapping[str, Any]:
     """Return an element's children as nested dictionaries, lists where a name repeats."""
-    result: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     for child in element:
         name = local(child)
-        if not name or depth > _MAX_DEPTH:
-            continue
-        value = to_dict(child, depth + 1) if len(child) else (child.text or "").strip()
-        if name in result:
-            held = result[name]
-            result[name] = [*held, value] if isinstance(held, list) else [held, value]
-        else:
-            result[name] = value
-    return result
+        if name and depth <= _MAX_DEPTH:
+            value = to_dict(child, depth + 1) if len(child) else (child.text or "").strip()
+            found.setdefault(name, []).append(value)
+    return {name: held if len(held) > 1 else held[0] for name, held in found.items()}
 
 
 def build(
