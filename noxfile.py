@@ -84,7 +84,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Mypy (strict) on everything that is typed, and pyright on what users see."""
+    """Mypy (strict) on the package, this file and the typing tests; pyright on what users see."""
     session.install(".[all]")
     _group(session, "typing")
     session.run("mypy", "src", "noxfile.py", "tests/typing")

@@ -115,14 +115,14 @@ def test_the_demo_can_be_run_again(quick_demo, tmp_path, capsys):
 
 
 def test_the_demo_reports_what_failed(quick_demo, tmp_path, capsys):
-    """A file stands where a folder should: every download fails, nothing is recommended."""
+    """A file stands where a folder should: the first failure ends it, nothing is recommended."""
     blocked = tmp_path / "file" / "folder"
     blocked.parent.write_text("in the way", encoding="utf-8")
     code = main(["demo", "--dest", str(blocked)])
     captured = capsys.readouterr()
 
-    assert 1 == code
-    assert "failed" in captured.err
+    assert 15 == code
+    assert 1 == captured.err.count("next step")
     assert "for a real recorder" not in captured.out
 
 
@@ -258,4 +258,46 @@ def test_a_reader_that_leaves_is_no_traceback(simulator, form):
     finally:
         os.close(writing)
 
-    assert (1, "") == (process.returncode, err)
+    assert (141, "") == (process.returncode, err)
+
+
+def test_a_destination_that_looks_like_a_video_is_a_folder(simulator, tmp_path, capsys):
+    """``--dest day.mp4`` holds a folder for each camera, as any other name would."""
+    simulator.enable("busy-403")
+    dest = tmp_path / "day.mp4"
+    main(["download", simulator.connect_url, "-c", "1", "--limit", "1", "--dest", str(dest)])
+    capsys.readouterr()
+
+    assert dest.is_dir()
+
+
+def test_a_dump_that_is_no_json_is_refused_with_advice(tmp_path, capsys):
+    """What a dump looks like stands in the next step."""
+    dump = tmp_path / "dump.json"
+    dump.write_text("<xml/>", encoding="utf-8")
+    code = main(["simulate", "recorder", "--dump", str(dump)])
+    err = capsys.readouterr().err
+
+    assert 2 == code
+    assert "is no JSON" in err
+    assert "next step: a dump is a JSON file" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--hours", "nan"], "'nan' is no number"),
+        (["--hours", "1e9"], "87600"),
+        (["--hours", "-1"], "--hours"),
+        (["--segment", "nan"], "'nan' is no number"),
+        (["--fault", "no-such-fault"], "no-such-fault"),
+    ],
+)
+def test_impossible_simulators_are_refused(capsys, arguments, words):
+    """Exit code 2 and a message, before anything listens."""
+    code = main(["simulate", "recorder", *arguments])
+    err = capsys.readouterr().err
+
+    assert 2 == code
+    assert words in err
+    assert "next step: " in err

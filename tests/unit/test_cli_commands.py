@@ -238,7 +238,7 @@ def test_the_selection_reaches_the_provider(provider, capsys):
     """Channels in the order given and once each, the span, and the kinds."""
     run(
         capsys,
-        *("search", URL, "-c", "2", "--channel", "1", "-c", "2", "--kind", "motion"),
+        *("search", URL, "-c", "2", "--channel", "01", "-c", "2", "--kind", "motion"),
         *("--since", "2026-09-26T00:00Z", "--until", "2026-09-26T02:00Z"),
     )
     (first, span, kinds), (second, *_rest) = provider.asked
@@ -268,9 +268,13 @@ def test_an_empty_result_is_said(provider, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-c", "7", "-c", "1"], "no channel 7"),
+        (["-c", "07", "-c", "1"], "no channel 7"),
+        (["-c", "x"], "it has: 1 (Front door), 2 ("),
         (["--since", "tomorrow"], "'tomorrow' is no time"),
-        (["--since", "1h", "--until", "2h"], "ends"),
+        (["--since", "1h", "--until", "2h"], "swap them: --since 2h --until 1h"),
+        (["--since", "0s"], "is empty"),
+        (["--since", "2999-01-01"], "lies in the future: 2"),
+        (["--timeout", "nan"], "'nan' is no number"),
         (["--kind", "funny"], "funny"),
         (["--timezone", "Atlantis"], "not a time zone"),
         (["--timeout", "0"], "timeout"),
@@ -426,7 +430,7 @@ def test_a_reader_that_leaves_is_no_error(provider, capfd, monkeypatch):
     monkeypatch.setattr(_app.Output, "document", leave)
     monkeypatch.setattr(_app.os, "dup2", lambda *_descriptors: None)
 
-    assert 1 == main(["channels", URL])
+    assert 141 == main(["channels", URL])
     assert "" == capfd.readouterr().err
 
 
@@ -557,7 +561,7 @@ def test_without_the_extra_it_says_what_to_install(capsys, monkeypatch, missing)
     code, out, err = run(capsys, "channels", URL)
 
     assert (3, "") == (code, out)
-    assert "camsync[cli]" in err
+    assert "[cli]" in err
 
 
 def test_another_missing_module_is_a_defect(monkeypatch):
@@ -581,3 +585,70 @@ def test_options_outside_a_run_change_nothing():
     context = _options.click.Context(_options.click.Command("x"))
 
     assert None is _options._verbose(context, None, 2)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def on_a_terminal(monkeypatch, *arguments):
+    """Run the command line on a terminal of 80 columns; return what it shows."""
+    screen = Terminal()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", screen)
+        assert 0 == main(arguments)
+    return screen.getvalue().splitlines()
+
+
+def test_on_a_terminal_the_table_is_short(provider, monkeypatch):
+    """One clock, UTC where the recorder's is not known, and no key."""
+    lines = on_a_terminal(monkeypatch, "search", URL, "--since", "2026-09-26T00:00Z")
+
+    assert "camera recorder's clock length size kind state" == squeezed(lines[0])
+    assert "Cam 1 2026-09-26 08:00:00 1:00 2.0 KiB motion" == squeezed(lines[1])
+    assert "Cam 2 2026-09-26 00:01:00Z 1:00 unknown" == squeezed(lines[2])
+    assert all(len(line) <= 80 for line in lines[:4])
+    assert "hik://" not in "".join(lines)
+
+
+def test_keys_are_shown_on_demand(provider, monkeypatch):
+    """One a line, whole, in the order of the table."""
+    lines = on_a_terminal(monkeypatch, "search", URL, "--since", "2026-09-26T00:00Z", "--keys")
+
+    assert "hik://DS1/101/20260926T000000Z/" == lines[-3]
+
+
+def test_advice_is_in_words_of_the_command_line(provider, capsys):
+    """The doctor and the errors name options, in text and in JSON."""
+    provider.steps = [step("clock", CheckStatus.WARNING, "pass time_mode='local' or 'utc'")]
+
+    assert "-> pass --time-mode local or utc" in run(capsys, "doctor", URL)[1]
+    checks = run_json(capsys, "doctor", URL)[1]["checks"]
+    assert "pass --time-mode local or utc" == checks[0]["advice"]
+
+
+def test_a_refused_login_says_that_every_command_is_a_try(provider, capsys):
+    """The user of a shell has no client to create anew."""
+    provider.failure = errors.AuthenticationError("refused")
+
+    assert "counts as another try" in run(capsys, "channels", URL)[2]
+    document = run_json(capsys, "channels", URL)[1]
+    assert "counts as another try" in document["error"]["next_step"]
+
+
+def test_the_missing_extra_as_json(capsys, monkeypatch):
+    """Who asked for a document gets one."""
+    for name in list(sys.modules):
+        if name.startswith("camsync.cli._") and name.rpartition(".")[2] not in {"_exit", "_json"}:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "click", None)
+    code, document = run_json(capsys, "channels", URL)
+
+    assert 3 == code
+    assert "MissingExtraError" == document["error"]["type"]
+    assert "[cli]" in document["error"]["next_step"]

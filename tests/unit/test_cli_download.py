@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import signal
+import sys
 
 from pathlib import Path
 
@@ -37,6 +39,13 @@ def recording(minute, **fields):
     )
     end = start + dt.timedelta(minutes=1)
     return Recording(key=key, channel_name="Door", start=start, end=end, size=2048, **fields)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
 
 
 class FakeProvider:
@@ -250,7 +259,7 @@ def test_a_signal_cancels_cleanly(engine, capfd, number, code):
     captured = capfd.readouterr()
     assert "1 file, " in captured.out
     assert "stopping; once more ends at once" in captured.err
-    assert "cancelled: cancelled by the caller" in captured.err
+    assert "cancelled: stopped by the user" in captured.err
 
 
 def test_nothing_to_fetch_is_no_failure(engine, capsys, monkeypatch):
@@ -258,4 +267,72 @@ def test_nothing_to_fetch_is_no_failure(engine, capsys, monkeypatch):
     monkeypatch.setattr(FakeProvider, "search", lambda *_arguments, **_options: iter(()))
 
     assert 0 == main(["download", URL])
-    assert "0 files, 0 B\n" == capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("no recordings between ")
+    assert 0 == main(["download", URL, "--json"])
+    assert 0 == json.loads(capsys.readouterr().out)["summary"]["downloaded"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "--dest is empty"), ("day.mp4", "is a file"), ("plain", "is a file")]
+)
+def test_a_destination_must_be_a_folder(engine, capsys, monkeypatch, tmp_path, name, words):
+    """An empty name and a file are refused before anything is asked."""
+    monkeypatch.chdir(tmp_path)
+    if name:
+        Path(name).write_text("a file", encoding="utf-8")
+    code = main(["download", URL, "-d", name])
+
+    assert 2 == code
+    assert words in capsys.readouterr().err
+    assert None is engine.dest
+
+
+def test_a_folder_may_be_called_like_a_video(engine, tmp_path):
+    """The library would take the name for that of a file, so the folder is made first."""
+    assert 0 == main(["download", URL, "-d", str(tmp_path / "a" / "day.mp4")])
+    assert (tmp_path / "a" / "day.mp4").is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_said(engine, capsys, tmp_path):
+    """With the exit code of the disk."""
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+
+    assert 15 == main(["download", URL, "-d", str(tmp_path / "file" / "day.mp4")])
+    assert "cannot be created" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_the_run(engine, capsys):
+    """The next file would meet it too; it is told once, behind what was fetched."""
+    engine.results[1] = errors.DiskFullError("no room")
+    code = main(["download", URL])
+    captured = capsys.readouterr()
+
+    assert 15 == code
+    assert "1 file, 1.0 MiB; 1 skipped" in captured.out
+    assert 1 == captured.err.count("no room")
+
+
+def test_without_the_media_extra_nothing_begins(engine, capsys, monkeypatch):
+    """Said first, by the download to MP4 and by the demo; the original container needs none."""
+    monkeypatch.setitem(sys.modules, "camsync.download.media", None)
+
+    assert [3, 3, 0] == [
+        main(arguments)
+        for arguments in (["download", URL], ["demo"], ["download", URL, "--container", "original"])
+    ]
+    captured = capsys.readouterr()
+    assert "SIMULATOR" not in captured.out
+    assert "the demo needs the optional extra" in captured.err
+
+
+def test_on_a_terminal_the_files_are_named_without_their_folders(engine, monkeypatch):
+    """The destination is in the title; what is special stays visible."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "80")
+    engine.results[0] = done(0, existing=True)
+    main(["download", URL, "--limit", "1"])
+
+    assert "files in footage" in screen.getvalue()
+    assert "was there already" in screen.getvalue()
+    assert "(UTC)" not in screen.getvalue()

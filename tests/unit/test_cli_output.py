@@ -210,3 +210,28 @@ def test_a_log_line_shows_its_details(count, traced):
 
     assert "error: camsync.test: odd path=System/time" == lines[0]
     assert traced == ("KeyError: 'x'" in lines)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_terminal_gets_short_rows(monkeypatch, plain):
+    """Columns that may be cut end in an ellipsis, empty ones are left out, no row is broken."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    output = memory(terminal=True, environ={"NO_COLOR": "1"} if plain else {})
+    output.table("", ["name~", "size>", "void", "more?"], [["x" * 60, "1.0 MiB", "", "y"]])
+    printed = text(output.out)
+
+    assert "xxx…" in printed
+    assert "1.0 MiB" in printed
+    assert "void" not in printed
+    assert "more" not in printed
+    assert 1 == printed.count("x…")
+    assert plain == all(len(line) <= 40 and "\x1b" not in line for line in printed.splitlines())
+
+
+def test_a_table_without_rows_keeps_its_head():
+    """On a terminal too."""
+    output = memory(terminal=True)
+    output.table("", ["name", "size"], [])
+
+    assert "name" in text(output.out)

@@ -201,4 +201,4 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     with pytest.raises(MissingExtraError, match="keyring") as caught:
         ours.password_for("nvr.test", "admin")
 
-    assert "camsync[keyring]" in str(caught.value.next_step)
+    assert "[keyring]" in str(caught.value.next_step)

@@ -206,3 +206,21 @@ def test_device_text_is_no_markup(screen):
         on_event(Progress(stage=Stage.DOWNLOAD, recording=recording(name="[red]x[/red]")))
 
     assert "[red]x[/red]" in screen.text.getvalue()
+
+
+@pytest.mark.parametrize("screen", [True], indirect=True)
+def test_on_a_narrow_terminal_the_figures_win(screen):
+    """The name is cut before bytes, rate and ETA of the whole run; a retry's reason stands above."""
+    screen.output.err.width = 80
+    runs = [recording(number, name="A camera with a very long name") for number in range(12)]
+    with showing(screen.output, runs, threading.Event()) as on_event:
+        on_event(
+            Progress(stage=Stage.DOWNLOAD, recording=runs[0], bytes_done=MIB, bytes_total=10 * MIB)
+        )
+        on_event(Progress(stage=Stage.RETRY, recording=runs[0], message="busy " * 3))
+
+    text = screen.text.getvalue()
+
+    assert "0/12 files, 1.0 MiB of 120.0 MiB" in text
+    assert "A camera with a very long name 2026-09-26 08:00:00: busy busy busy" in text
+    assert "…" in text

@@ -54,6 +54,7 @@ UTC = dt.timezone.utc
 START = dt.datetime(2024, 1, 1, 3, 0, tzinfo=UTC)
 QUICK = RetryPolicy(attempts=3, initial=0.0, total=5.0)
 NAME = "Cam01-gate_20240101_100000"
+ORIGINAL = f"{NAME}_3aa7fc34"
 MIB = 1 << 20
 
 
@@ -195,7 +196,7 @@ def test_original_is_what_the_device_sent(tmp_path):
     done = fetch(Source(data), recording(data), str(tmp_path), container="original")
 
     assert data == done.path.read_bytes()
-    assert tmp_path / "Cam01-gate" / f"{NAME}.mpg" == done.path
+    assert tmp_path / "Cam01-gate" / f"{ORIGINAL}.mpg" == done.path
     assert ("mpeg-ps", 4.0, Codec.H264, len(data)) == (
         done.container,
         round(done.duration, 6),
@@ -305,7 +306,7 @@ def test_video_that_is_mp4_already(tmp_path):
 
     assert (4.0, Codec.H264) == (again.duration, again.codec)
     assert film == original.path.read_bytes()
-    assert (f"{NAME}.mp4", 4.0, 640) == (original.path.name, original.duration, original.width)
+    assert (f"{ORIGINAL}.mp4", 4.0, 640) == (original.path.name, original.duration, original.width)
 
 
 def test_transport_stream(tmp_path):
@@ -321,7 +322,8 @@ def test_transport_stream(tmp_path):
     moved = (tmp_path / "x.ts").read_bytes()
     item = recording(moved, container="mpeg-ts")
     original = fetch(Source(moved), item, tmp_path / "one", container="original")
-
+    unsized = attrs.evolve(item, size=None)
+    assert fetch(Source(moved), unsized, tmp_path / "one", container="original").existing
     assert (".ts", None) == (original.path.suffix, original.duration)
     assert pytest.approx(4.0, abs=0.1) == fetch(Source(moved), item, tmp_path / "two").duration
 
@@ -340,38 +342,97 @@ def test_second_run_fetches_nothing(tmp_path):
     assert ([], [Stage.SKIPPED]) == (source.offsets, stages(events))
 
 
-def test_second_run_of_an_original_fetches_nothing(tmp_path):
-    """An original is recognised by the announced size."""
+@pytest.mark.parametrize(("announced", "length"), [("right", None), (None, 4.0), (99, 4.0)])
+def test_second_run_of_an_original_fetches_nothing(tmp_path, announced, length):
+    """An original is recognised by its name; its length is measured if the size does not tell."""
     data = content()
-    fetch(Source(data), recording(data), tmp_path, container="original")
-    source = Source(UnreachableError("never asked"))
-    second = fetch(source, recording(data), tmp_path, container="original")
-
-    assert (True, Codec.H264, []) == (second.existing, second.codec, source.offsets)
-
-
-@pytest.mark.parametrize(("announced", "spare"), [(None, True), (99, True)])
-def test_original_of_another_size_is_known_by_its_name(tmp_path, announced, spare):
-    """Without an announced size, or with a wrong one, the item in the name tells."""
-    data = content()
-    item = recording(data, size=announced)
+    item = recording(data, size=len(data) if announced == "right" else announced)
     first = fetch(Source(data), item, tmp_path, container="original")
-    second = fetch(Source(data), item, tmp_path, container="original")
+    source = Source(UnreachableError("never asked"))
+    second = fetch(source, item, tmp_path, container="original")
 
-    assert f"{NAME}_00000000955000913.mpg" == first.path.name == second.path.name
-    assert (False, True) == (first.existing, second.existing)
+    assert (first.path, True, []) == (second.path, second.existing, source.offsets)
+    assert (Codec.H264, length, item.end) == (
+        second.codec,
+        second.duration and round(second.duration, 6),
+        second.end,
+    )
+
+
+def other_device(item, name="OTHER"):
+    """Return what another recorder has under the same camera, second, size and item."""
+    return attrs.evolve(item, key=attrs.evolve(item.key, device=DeviceId(name)))
+
+
+def test_originals_of_equal_size_are_not_confused(tmp_path):
+    """Recorders cut files at a fixed size, so that size, camera and second prove nothing."""
+    one = content()
+    two = one[:-100] + bytes(100)
+    items = [recording(one), other_device(recording(one)), other_device(recording(one), "THIRD")]
+    for existing in (False, True):
+        found = [
+            fetch(Source(data), each, tmp_path, container="original")
+            for data, each in zip((one, two, one), items, strict=True)
+        ]
+        assert [existing] * 3 == [each.existing for each in found]
+        assert [one, two, one] == [each.path.read_bytes() for each in found]
+
+
+def test_named_original_is_never_taken_for_the_recording(tmp_path):
+    """Camera 2 must not be told that it is there because camera 1 has a file of equal size."""
+    data = content()
+    first = recording(data)
+    second = attrs.evolve(first, key=attrs.evolve(first.key, channel=ChannelId("2")))
+    path = tmp_path / "one.mpg"
+    fetch(Source(data), first, path, container="original")
+    source = Source(data)
+    for each in (second, first):
+        with pytest.raises(DestinationError, match="not known to hold this recording"):
+            fetch(source, each, path, container="original")
+
+    assert [] == source.offsets
+    assert data == path.read_bytes()
+
+
+def test_growing_original_is_replaced_when_it_is_complete(tmp_path):
+    """What was fetched while it was being written is not taken for the whole recording."""
+    data, whole = content(seconds=4.0), content(seconds=30.0)
+    growing = recording(data, seconds=3600, in_progress=True)
+    options = {"container": "original"}
+    first = fetch(Source(data), growing, tmp_path, allow_in_progress=True, **options)
+    more = content(seconds=8.0)
+    second = fetch(Source(more), growing, tmp_path, allow_in_progress=True, **options)
+    final = recording(whole, seconds=30.0)
+    third = fetch(Source(whole), final, tmp_path, **options)
+
+    assert [4.0, 8.0, 30.0] == [round(each.duration, 6) for each in (first, second, third)]
+    assert not second.existing
+    assert not third.existing
+    assert whole == third.path.read_bytes()
+    assert fetch(Source(whole), final, tmp_path, **options).existing
+    assert [f"Cam01-gate/{ORIGINAL}.mpg"] == files(tmp_path)
+
+
+def test_original_that_nobody_can_measure(tmp_path):
+    """A single frame has no length: its name is all there is."""
+    data = content(seconds=1 / 25)
+    item = recording(data, seconds=1.0, size=None)
+    fetch(Source(data), item, tmp_path, container="original")
+    again = fetch(Source(data), item, tmp_path, container="original")
+
+    assert (True, None) == (again.existing, again.duration)
 
 
 def test_original_in_another_container_than_announced(tmp_path):
     """The extension says what the bytes are, and the next run still finds them."""
     data = content()
     film = fetch(Source(data), recording(data), tmp_path / "film.mp4").path.read_bytes()
-    item = recording(film, container="mpeg-ps")
+    item = recording(film, container="mpeg-ps", size=None)
     first = fetch(Source(film), item, tmp_path / "x", container="original")
     second = fetch(Source(film), item, tmp_path / "x", container="original")
 
-    assert f"{NAME}.mp4" == first.path.name
-    assert second.existing
+    assert f"{ORIGINAL}.mp4" == first.path.name
+    assert (True, 4.0) == (second.existing, second.duration)
 
 
 def test_film_without_mark_is_judged_by_start_and_length(tmp_path):
@@ -408,11 +469,11 @@ def test_another_recorder_with_the_same_camera(tmp_path):
     """Same camera number, same second, same length: still two recordings."""
     data = content()
     one = recording(data)
-    two = attrs.evolve(one, key=attrs.evolve(one.key, device=DeviceId("OTHER")))
+    two = other_device(one)
 
     assert f"{NAME}.mp4" == fetch(Source(data), one, tmp_path).path.name
     assert f"{NAME}_00000000955000913.mp4" == fetch(Source(data), two, tmp_path).path.name
-    three = attrs.evolve(one, key=attrs.evolve(one.key, device=DeviceId("THIRD")))
+    three = other_device(one, "THIRD")
     source = Source(data)
     with pytest.raises(DestinationError, match="not known to hold this recording"):
         fetch(source, three, tmp_path)
@@ -519,7 +580,22 @@ def test_bytes_that_are_no_recording(tmp_path, container, data, error, reason):
         fetch(Source(data), recording(), tmp_path, container=container, on_event=events.append)
 
     assert [] == files(tmp_path)
-    assert Stage.FAILED is events[-1].stage
+    assert (Stage.FAILED, 0) == (events[-1].stage, events[-1].bytes_done)
+
+
+def test_failure_after_the_last_byte_holds_nothing(tmp_path):
+    """All bytes have come and were thrown away: a display must not count them as done."""
+    data = content(seconds=30.0)
+    events = []
+    with pytest.raises(ShortReadError):
+        fetch(Source(data), recording(data, seconds=60.0), tmp_path, on_event=events.append)
+
+    assert len(data) == max(event.bytes_done for event in events)
+    assert (Stage.FAILED, 0, len(data)) == (
+        events[-1].stage,
+        events[-1].bytes_done,
+        events[-1].bytes_total,
+    )
 
 
 def test_fewer_bytes_than_announced(tmp_path):
@@ -1127,9 +1203,15 @@ def test_skipping_sweeps_too(tmp_path):
     ("options", "reason"),
     [
         ({"container": "mkv"}, "container must be"),
-        ({"min_free": -1}, "min_free"),
+        ({"min_free": -1}, "min_free must not be negative"),
+        ({"min_free": "1 GB"}, "min_free must be a whole number of bytes, not str"),
         ({"timezone": "Europe/Berlin"}, "tzinfo"),
         ({"dest": "a\0b"}, "NUL"),
+        ({"dest": None}, "dest must be a path, not NoneType"),
+        ({"cancel": object()}, r"cancel must have a method is_set\(\), but is object"),
+        ({"cancel": threading.Event}, "but is the class Event"),
+        ({"retry": 3}, r"retry must be a RetryPolicy, not int.*RetryPolicy\(attempts=3\)"),
+        ({"on_event": 5}, "on_event must be a function that takes a Progress, not int"),
     ],
 )
 def test_unusable_arguments(tmp_path, options, reason):
@@ -1140,12 +1222,67 @@ def test_unusable_arguments(tmp_path, options, reason):
             function(Source(b""), what, **given)
 
 
+@pytest.mark.parametrize("provider", [None, "hikvision://admin@192.168.1.64", Source])
+def test_unusable_provider(tmp_path, provider):
+    """What cannot open recordings is refused before anything else happens."""
+    for function, what in ((download, recording()), (download_many, [recording()])):
+        with pytest.raises(ConfigurationError, match=r"provider must be .*connect\(url\)"):
+            function(provider, what, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ([recording()], "not list.*use download_many"),
+        (iter([recording()]), "use download_many"),
+        (recording().key, r"not RecordingKey.*provider\.locate\(key\)"),
+        (recording().key.uri, r"not str.*provider\.locate\(key\)"),
+        (None, r"not NoneType.*provider\.search"),
+    ],
+)
+def test_unusable_recording(tmp_path, what, reason):
+    """The error says how to get a recording, or what takes several."""
+    with pytest.raises(ConfigurationError, match=reason):
+        download(Source(b""), what, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        (recording(), "not one Recording.*use download,"),
+        (recording().key, "iterable of Recording, not RecordingKey"),
+        (recording().key.uri, "iterable of Recording, not str"),
+        (None, "iterable of Recording, not NoneType"),
+        ([recording(), recording().key], r"not RecordingKey.*provider\.locate\(key\)"),
+    ],
+)
+def test_unusable_recordings(tmp_path, what, reason):
+    """They are refused at once, not when the first one is asked for."""
+    with pytest.raises(ConfigurationError, match=reason):
+        download_many(Source(b""), what, tmp_path)
+
+
+def test_unusable_recording_that_comes_late(tmp_path):
+    """What a generator yields is checked as it comes."""
+    source = Source(b"")
+    with pytest.raises(ConfigurationError, match="not int"):
+        next(download_many(source, iter([5]), tmp_path))
+    assert [] == source.offsets
+
+
+@pytest.mark.parametrize("dest", ["x" * 300 + ".mp4", "x" * 300])
+def test_name_that_is_too_long(tmp_path, dest):
+    """What the system does not take is an error of the destination."""
+    with pytest.raises(DestinationError):
+        fetch(Source(b""), recording(), tmp_path / dest)
+
+
 def test_without_the_extra_nothing_is_fetched(tmp_path, monkeypatch):
     """The error says what to install, before a byte has come; originals need no extra."""
     monkeypatch.setitem(sys.modules, "camsync.download.media", None)
     data = content()
     source = Source(data)
-    with pytest.raises(MissingExtraError, match=r"camsync\[mp4\]"):
+    with pytest.raises(MissingExtraError, match=r"\[mp4\]"):
         fetch(source, recording(data), tmp_path)
     with pytest.raises(MissingExtraError):
         download_many(source, [recording(data)], tmp_path)
@@ -1241,3 +1378,80 @@ def test_many_stop_between_files(tmp_path):
     with pytest.raises(CancelledError):
         next(results)
     assert 1 == len(source.offsets)
+
+
+def minutes(count, data=b""):
+    """Return recordings that follow each other."""
+    return [
+        recording(data, start=START + dt.timedelta(minutes=each), item=str(each))
+        for each in range(count)
+    ]
+
+
+def test_many_do_not_fit_into_one_file(tmp_path):
+    """Nothing is fetched when it is plain that all but one would fail."""
+    source = Source(content())
+    with pytest.raises(ConfigurationError, match=r"one\.mp4 is one file.*give a folder"):
+        download_many(source, minutes(2), tmp_path / "one.mp4")
+    assert [] == source.offsets
+
+
+def test_many_of_unknown_number_do_not_fit_into_one_file(tmp_path):
+    """The first has its place; the second ends the run."""
+    data = content()
+    source = Source(data)
+    results = download_many(source, iter(minutes(2, data)), tmp_path / "one.mp4", min_free=0)
+
+    assert tmp_path / "one.mp4" == next(results).path
+    with pytest.raises(ConfigurationError, match="is one file"):
+        next(results)
+    assert 1 == len(source.offsets)
+
+
+def test_one_of_many_fits_into_a_file(tmp_path):
+    """A list of one is fine, and so is an empty one."""
+    data = content()
+    path = tmp_path / "one.mp4"
+
+    assert [path] == [
+        each.path for each in download_many(Source(data), minutes(1, data), path, min_free=0)
+    ]
+    assert [] == list(download_many(Source(data), [], path))
+
+
+def test_many_end_when_the_disk_is_full(tmp_path):
+    """There is no room for the others either: one error, not one for each."""
+    source, events = Source(content()), []
+    results = download_many(source, minutes(3), tmp_path, min_free=1 << 62, on_event=events.append)
+    with pytest.raises(DiskFullError):
+        next(results)
+
+    assert [] == source.offsets
+    assert [Stage.FAILED] == stages(events)
+
+
+@pytest.mark.parametrize("dest", ["file", "file/sub", "file/one.mp4"])
+def test_many_end_when_nothing_can_be_written(tmp_path, dest):
+    """A destination that cannot be made is told once."""
+    (tmp_path / "file").write_bytes(b"")
+    source = Source(content())
+    with pytest.raises(DestinationError, match="cannot write"):
+        next(download_many(source, minutes(1), tmp_path / dest, min_free=0))
+    assert [] == source.offsets
+
+
+def test_many_go_on_when_one_name_is_taken(tmp_path):
+    """Another file in the way of one recording is not in the way of the next."""
+    data = content()
+    items = minutes(2, data)
+    dest = tmp_path / "x"
+    path = fetch(Source(data), items[0], dest, container="original").path
+    path.write_bytes(b"something else")
+    results = list(
+        download_many(Source(data), items, dest, container="original", retry=QUICK, min_free=0)
+    )
+
+    assert [Failed, Downloaded] == [type(each) for each in results]
+    assert isinstance(results[0].error, DestinationError)
+    assert b"something else" == path.read_bytes()
+    assert 2 == len(files(tmp_path))

@@ -115,6 +115,16 @@ def test_new_folders_are_synced(tmp_path, monkeypatch):
     assert 2 == len(synced)
 
 
+def test_folder_that_can_be_written(tmp_path):
+    """It is made if it is missing, and the trial leaves nothing behind."""
+    (tmp_path / "file").write_bytes(b"")
+
+    assert _files.is_writable(tmp_path / "a" / "b")
+    assert [] == list((tmp_path / "a" / "b").iterdir())
+    assert not _files.is_writable(tmp_path / "file")
+    assert not _files.is_writable(tmp_path / "file" / "sub")
+
+
 def test_orphans_are_swept(tmp_path):
     """Only part files of this destination, and only without a living owner."""
     final = tmp_path / "a.mp4"

@@ -128,6 +128,23 @@ def test_things_that_happen_are_told_at_once(reporter, told):
     )
 
 
+def test_failure_holds_no_bytes(reporter, told, clock):
+    """A display must not count what has come and was thrown away."""
+    reporter.advance(Stage.DOWNLOAD, 0, 100)
+    clock.now += 1
+    reporter.advance(Stage.DOWNLOAD, 100, 100)
+    reporter.fail("too short")
+
+    event = told[-1]
+    assert (Stage.FAILED, 0, 100, "too short") == (
+        event.stage,
+        event.bytes_done,
+        event.bytes_total,
+        event.message,
+    )
+    assert (0.0, None) == (event.rate, event.eta)
+
+
 def test_nobody_listens():
     """Without a callback nothing happens."""
     reporter = Reporter(RECORDING, None)

@@ -85,17 +85,18 @@ def test_channel_that_is_no_number_keeps_its_identity():
     assert "Cam-a-b" in names
 
 
+@pytest.mark.parametrize("container", ["mp4", "original"])
 @given(name=st.text(), channel=st.text(min_size=1), stream=st.text(min_size=1), item=st.text())
-def test_any_text_gives_safe_names(name, channel, stream, item):
+def test_any_text_gives_safe_names(container, name, channel, stream, item):
     """Whatever a device says, the path stays in its folder, is plain ASCII and not too long."""
     dest = Path("footage")
     found = _paths.names(
-        recording(name, channel=channel, stream=stream, item=item), dest, "original"
+        recording(name, channel=channel, stream=stream, item=item), dest, container
     )
 
     assert dest == found.folder.parent
-    assert found.spare is not None
-    for part in (found.folder.name, found.stem, found.spare):
+    assert (found.spare is None) is found.telling is (container == "original")
+    for part in (found.folder.name, found.stem, found.spare or found.stem):
         assert re.fullmatch(r"Cam[A-Za-z0-9_-]+", part, re.ASCII)
         assert len(f".{part}.mp4.12345678.part") <= 255, "the longest name that systems take"
     assert "_" not in found.folder.name
@@ -157,6 +158,18 @@ def test_the_hour_that_comes_twice_has_two_spare_names():
     ] == [each.spare for each in found]
 
 
+def test_name_of_an_original_is_that_of_one_recording_only():
+    """Same camera, same second, same item: the digest knows the device, too."""
+    one = recording("Gate")
+    two = attrs.evolve(one, key=attrs.evolve(one.key, device=DeviceId("OTHER")))
+    found = [_paths.names(each, Path("x"), "original") for each in (one, two, one)]
+
+    for each in found:
+        assert re.fullmatch(r"Cam01-gate_20240101_110000_[0-9a-f]{8}", each.stem)
+        assert (None, True) == (each.spare, each.telling)
+    assert found[0] == found[2] != found[1]
+
+
 @pytest.mark.parametrize(
     ("dest", "container", "is_file"),
     [
@@ -177,7 +190,7 @@ def test_video_suffix_means_a_file(dest, container, is_file):
     found = _paths.names(recording(), Path(dest), container)
 
     assert is_file is (found.path(found.stem, "xyz") == Path(dest))
-    assert is_file is (found.spare is None)
+    assert is_file is (found.spare is None and not found.telling)
 
 
 def test_existing_folder_with_a_video_suffix_is_a_folder(tmp_path):

@@ -16,8 +16,9 @@ from ._channels import channels
 from ._demo import demo
 from ._doctor import doctor
 from ._download import download
-from ._exit import FAILED, OK, code_for
-from ._options import JSON_FLAG, common_options, pass_output
+from ._exit import CLOSED_PIPE, FAILED, OK, code_for
+from ._json import JSON_FLAG
+from ._options import common_options, pass_output
 from ._output import Output, logging_to
 from ._search import search
 from ._simulate import simulate
@@ -45,7 +46,8 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
     \b
     Exit codes: 0 ok, 1 some recordings failed, 2 usage, 3 setup, 4 network, 5 TLS,
     6 login, 7 permission, 8 busy, 9 device, 10 unsupported, 11 protocol, 12 not found,
-    13 still recording, 14 media, 15 disk, 130 Ctrl-C, 143 SIGTERM.
+    13 still recording, 14 media, 15 disk, 130 Ctrl-C, 141 closed pipe,
+    143 SIGTERM.
     """  # noqa: D301 - click reads \b as "do not wrap"
     if version:
         number = metadata.version("camsync")
@@ -72,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         except BrokenPipeError:
             # `camsync search … | head`: nobody reads on. What is buffered must not fail at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
+            return CLOSED_PIPE
         return code
 
 

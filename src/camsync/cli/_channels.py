@@ -15,7 +15,7 @@ from ._options import common_options, pass_output
 from ._output import Output
 
 
-_COLUMNS = ("id>", "name", "online", "source", "model", "codec", "resolution", "fps>", "tracks")
+_COLUMNS = ("id>", "name~", "online", "source?", "model~", "codec", "resolution", "fps>", "tracks")
 _ONLINE = {True: "yes", False: "no", None: "?"}
 
 

@@ -16,12 +16,14 @@ from .. import registry
 from .._zone import parse_timezone
 from ..errors import ConfigurationError
 from ..provider import Provider
+from ._options import Finite
 from ._output import Output
 from ._password import find_password
 
 
 Result = TypeVar("Result")
 _CONNECT_TIMEOUT = 10.0
+_LONGEST_TIMEOUT = 86_400.0
 _FINGERPRINT = "sha256:"
 
 
@@ -89,7 +91,7 @@ _PARAMETERS = (
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True, max=_LONGEST_TIMEOUT),
         metavar="SECONDS",
         help="How long to wait for an answer.  [default: 60]",
     ),

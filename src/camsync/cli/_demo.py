@@ -14,7 +14,8 @@ from .._time import TimeSpan
 from ..models import Channel, Recording
 from ..provider import Provider
 from ._channels import show_channels, show_devices
-from ._download import Outcome, fetch, report
+from ._dest import dest_option
+from ._download import Outcome, fetch, report, require_media
 from ._exit import OK
 from ._format import size_text
 from ._json import channel_json, device_json, recordings_json, span_json
@@ -33,14 +34,7 @@ _REAL = "camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h
 
 
 @click.command()
-@click.option(
-    "-d",
-    "--dest",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("camsync-demo"),
-    show_default=True,
-    help="Folder for the files.",
-)
+@dest_option("camsync-demo", "Folder for the files.")
 @common_options
 @pass_output
 def demo(output: Output, dest: Path) -> int:
@@ -50,6 +44,7 @@ def demo(output: Output, dest: Path) -> int:
     downloads two recordings of each camera as MP4, and says what to type for a real recorder.
     Nothing leaves this computer.
     """
+    require_media("the demo")
     from ..testing import RecorderSimulator
 
     with RecorderSimulator(
@@ -101,7 +96,7 @@ def _show_found(output: Output, found: Mapping[Channel, Sequence[Recording]]) ->
         for channel, recordings in found.items()
     ]
     output.table(
-        f"recordings of the last {_HOURS:g} hours", ("camera", "recordings>", "size>"), rows
+        f"recordings of the last {_HOURS:g} hours", ("camera~", "recordings>", "size>"), rows
     )
 
 

@@ -11,6 +11,7 @@ import click
 from ..errors import UnsupportedError
 from ..models import Check, CheckStatus
 from ..provider import Provider
+from ._advice import words
 from ._connection import Target, connected, connection_options
 from ._exit import CODES, FAILED, OK
 from ._json import check_json
@@ -70,9 +71,9 @@ def _diagnose(provider: Provider) -> Iterator[Check]:
 
 
 def _show(output: Output, check: Check) -> None:
-    output.line(f"{check.status.value:8} {check.name:9} {check.seen}", _STYLES[check.status])
+    output.line(f"{check.status.value:8} {check.name:9} {words(check.seen)}", _STYLES[check.status])
     if check.advice:
-        output.line(f"{'':19}-> {check.advice}")
+        output.line(f"{'':19}-> {words(check.advice)}")
 
 
 def _code(failed: Check) -> int:

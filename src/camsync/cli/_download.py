@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,21 +12,25 @@ import attrs
 import click
 
 from ..download import download_many
-from ..errors import CamsyncError, CancelledError
+from ..errors import CamsyncError, CancelledError, MissingExtraError
 from ..models import Downloaded, Failed, Recording
 from ..provider import Provider
 from ._connection import Target, connected, connection_options
+from ._dest import dest_option, prepare
 from ._exit import FAILED, OK, code_for
 from ._format import count_text, length_text, size_text, utc_text
 from ._json import downloaded_json, error_json, failed_json, recording_json
 from ._options import common_options, pass_output
 from ._output import Output
 from ._progress import showing, title
+from ._search import nothing_text
 from ._selection import Selection, selection_options
 from ._signals import Stop
 
 
+_EXTRA = "mp4"
 _STOPPING = "stopping; once more ends at once"
+_BRIEF = ("file", "codec", "length>", "size>", "remarks~")
 _COLUMNS = ("file", "codec", "length>", "size>", "start (UTC)", "remarks")
 
 
@@ -81,14 +87,7 @@ class Outcome:
 @click.command()
 @connection_options
 @selection_options
-@click.option(
-    "-d",
-    "--dest",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("footage"),
-    show_default=True,
-    help="Folder for the files; each camera gets its own in it.",
-)
+@dest_option("footage", "Folder for the files; each camera gets its own in it.")
 @click.option(
     "--container",
     type=click.Choice(["mp4", "original"]),
@@ -118,19 +117,37 @@ def download(
 
     A file stands under its name only when it is complete and was checked; what is there already
     is not fetched again, and recordings that are still being written are left for the next time.
-    Ctrl-C stops cleanly. The exit code is 1 when a recording failed.
+    Ctrl-C stops cleanly. The exit code is 1 when a recording failed; a refused login and a disk
+    that is full or cannot be written end the run.
 
     A time without offset, such as 2026-09-26T08:00, is local time of THIS computer.
     """  # noqa: D301 - click reads \b as "do not wrap"
+    if container == "mp4":
+        require_media("MP4 output")
     with connected(output, target) as provider:
         found = selection.search(provider)
+        if not found:
+            output.line(nothing_text(selection.span))
         outcome = Outcome(skipped=[recording for recording in found if recording.in_progress])
         wanted = [recording for recording in found if not recording.in_progress]
         if newest_first:
             wanted.reverse()
         fetch(output, provider, wanted[:limit], dest, outcome, container=container)
-    report(output, outcome, {"dest": str(dest)})
+    if found or output.json or outcome.error is not None:
+        report(output, outcome, {"dest": str(dest)})
     return outcome.code
+
+
+def require_media(purpose: str) -> None:
+    """Look for the extra ``mp4`` before anything else happens.
+
+    Raises:
+        MissingExtraError: *purpose* needs it, and it is not installed.
+    """
+    try:
+        importlib.import_module("camsync.download.media")
+    except ImportError as error:
+        raise MissingExtraError.for_extra(_EXTRA, purpose) from error
 
 
 def fetch(
@@ -145,6 +162,8 @@ def fetch(
     """Download *wanted* with a progress display and write down in *outcome* what came of it."""
     with Stop(output, _STOPPING) as stop, showing(output, wanted, stop) as on_event:
         try:
+            if wanted:
+                prepare(dest)
             for result in download_many(
                 provider, wanted, dest, container=container, on_event=on_event, cancel=stop
             ):
@@ -152,6 +171,8 @@ def fetch(
                     outcome.failed.append(result)
                 else:
                     outcome.downloaded.append(result)
+        except CancelledError as error:
+            outcome.error = CancelledError("stopped by the user") if stop.is_set() else error
         except CamsyncError as error:
             outcome.error = error
     outcome.code = _code(outcome, stop)
@@ -172,13 +193,22 @@ def report(output: Output, outcome: Outcome, more: dict[str, Any]) -> None:
         document["error"] = error_json(outcome.error)
     output.document(document)
     if outcome.downloaded:
-        output.table("", _COLUMNS, _rows(outcome.downloaded))
+        if output.on_terminal:
+            output.table(f"files in {more['dest']}", _BRIEF, _brief(outcome.downloaded))
+        else:
+            output.table("", _COLUMNS, _rows(outcome.downloaded))
     output.line(outcome.summary())
     if not output.json:
         for failed in outcome.failed:
             output.problem(f"failed: {title(failed.recording)}", failed.error)
         if outcome.error is not None:
             output.error(outcome.error)
+
+
+def _brief(downloaded: Sequence[Downloaded]) -> Iterator[Sequence[str]]:
+    for full in _rows(downloaded):
+        path, codec, length, size, _start, remarks = full
+        yield Path(path).name, codec, length, size, remarks
 
 
 def _rows(downloaded: Sequence[Downloaded]) -> Iterator[Sequence[str]]:

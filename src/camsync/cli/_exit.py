@@ -12,6 +12,8 @@ FAILED = 1
 """Some recordings failed, or something that camsync did not expect."""
 INTERRUPTED = 130
 """128 + SIGINT: what shells report for Ctrl-C."""
+CLOSED_PIPE = 141
+"""128 + SIGPIPE: nobody reads stdout any more."""
 TERMINATED = 143
 """128 + SIGTERM."""
 

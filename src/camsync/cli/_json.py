@@ -10,9 +10,11 @@ from typing import Any
 from .._time import TimeSpan, to_utc
 from ..errors import AccountLockedError, CamsyncError, CertificateError
 from ..models import Channel, Check, Device, Downloaded, Failed, Recording
+from ._advice import next_step, words
 
 
 Document = dict[str, Any]
+JSON_FLAG = "--json"
 
 
 def stamp(moment: dt.datetime) -> str:
@@ -111,8 +113,8 @@ def check_json(check: Check) -> Document:
     return {
         "name": check.name,
         "status": check.status.value,
-        "seen": check.seen,
-        "advice": check.advice,
+        "seen": words(check.seen),
+        "advice": words(check.advice),
         "category": None if check.category is None else check.category.value,
     }
 
@@ -122,8 +124,8 @@ def error_json(error: CamsyncError) -> Document:
     document: Document = {
         "type": type(error).__name__,
         "category": error.category.value,
-        "message": error.message,
-        "next_step": error.next_step,
+        "message": words(error.message),
+        "next_step": next_step(error),
         "vendor_code": error.vendor_code,
         "vendor_sub_code": error.vendor_sub_code,
         "http_status": error.http_status,

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from ._json import JSON_FLAG
 from ._output import Output, verbose
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-JSON_FLAG = "--json"
 
 pass_output = click.make_pass_decorator(Output)
+
+
+class Finite(click.FloatRange):
+    """A range of numbers without ``nan``, which every comparison would let pass."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
 
 
 def _verbose(context: click.Context, _parameter: click.Parameter, count: int) -> None:

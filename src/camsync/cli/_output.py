@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import CamsyncError, CancelledError
+from ._advice import next_step, words
 from ._format import clean
 from ._json import error_json
 
@@ -33,11 +34,18 @@ _DETAIL = "camsync_"
 Rows = Iterable[Sequence[str]]
 
 
+class _Console(Console):
+    """Lets a closed pipe reach the end of the run; rich (from 13.8) would exit with 1 right here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console_for(stream: TextIO, environ: Mapping[str, str]) -> Console:
     """Return a console that writes control codes only to a terminal that wants them."""
     interactive = stream.isatty()
     plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
-    return Console(
+    return _Console(
         file=stream,
         force_terminal=interactive and not plain,
         width=None if interactive else _UNBROKEN,
@@ -67,6 +75,11 @@ class Output:
         environ = os.environ
         return cls(json, console_for(sys.stdout, environ), console_for(sys.stderr, environ))
 
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person reads stdout, with colours or without: tables are short then."""
+        return self.out.file.isatty()
+
     def line(self, text: str = "", style: str = "") -> None:
         """Print one line for people; nothing when stdout belongs to JSON."""
         if not self.json:
@@ -83,21 +96,45 @@ class Output:
             self.out.file.flush()
 
     def table(self, title: str, columns: Sequence[str], rows: Rows) -> None:
-        """Print a table; columns whose name ends in ``>`` are aligned to the right."""
+        """Print a table.
+
+        Columns whose name ends in ``>`` are aligned to the right. On a terminal, those whose name
+        ends in ``~`` are cut first when it is too narrow; those whose name ends in ``?``, and
+        columns without content, are left out.
+        """
         if self.json:
             return
+        cells = [[clean(cell) for cell in row] for row in rows]
+        shown = list(range(len(columns)))
+        if self.on_terminal:
+            shown = [place for place in shown if not columns[place].endswith("?")]
+            shown = [place for place in shown if any(row[place] for row in cells)] or shown
+        self.out.print(
+            self._table(
+                title,
+                [columns[place] for place in shown],
+                [[row[place] for place in shown] for row in cells],
+            )
+        )
+
+    def _table(self, title: str, columns: Sequence[str], rows: Rows) -> Table:
         style = box.SIMPLE_HEAD if self.out.is_terminal else None
         table = Table(
             box=style, title=title or None, title_justify="left", pad_edge=False, show_edge=False
         )
         for column in columns:
-            right = column.endswith(">")
             table.add_column(
-                column.rstrip(">"), justify="right" if right else "left", overflow="fold"
+                column.rstrip(">~?"),
+                justify="right" if column.endswith(">") else "left",
+                no_wrap=self.on_terminal and not column.endswith("~"),
+                overflow="ellipsis" if self.on_terminal else "fold",
             )
         for row in rows:
-            table.add_row(*(Text(clean(cell)) for cell in row))
-        self.out.print(table)
+            table.add_row(*(self._cell(cell) for cell in row))
+        return table
+
+    def _cell(self, text: str) -> Text:
+        return Text(text, no_wrap=True, overflow="ellipsis") if self.on_terminal else Text(text)
 
     def warning(self, text: str) -> None:
         """Print a warning to stderr."""
@@ -122,9 +159,11 @@ class Output:
 
     def problem(self, label: str, error: CamsyncError) -> None:
         """Print the two lines of an error to stderr."""
-        self.note(f"{label}: {str(error).removesuffix(f' - {error.next_step}')}", "red")
-        if error.next_step:
-            self.note(f"  next step: {error.next_step}")
+        what = str(error).removesuffix(f" - {error.next_step}")
+        self.note(f"{label}: {words(what)}", "red")
+        advice = next_step(error)
+        if advice:
+            self.note(f"  next step: {advice}")
 
 
 class _ConsoleHandler(logging.Handler):

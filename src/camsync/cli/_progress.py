@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from .._cancel import CancelToken
 from ..models import Progress as Event
 from ..models import Recording, Stage
+from ._advice import words
 from ._format import clean, length_text, rate_text, size_text
 from ._output import Output
 
@@ -148,9 +151,9 @@ def _unless(cancel: CancelToken, show: OnEvent) -> OnEvent:
 def _remark(output: Output, event: Event) -> None:
     """Print what stays worth reading: retries and failures."""
     if event.stage is Stage.RETRY:
-        output.note(f"{title(event.recording)}: {event.message}", "yellow")
+        output.note(f"{title(event.recording)}: {words(event.message)}", "yellow")
     elif event.stage is Stage.FAILED:
-        output.note(f"{title(event.recording)}: failed: {event.message}", "red")
+        output.note(f"{title(event.recording)}: failed: {words(event.message)}", "red")
 
 
 class PlainProgress:
@@ -173,6 +176,15 @@ class PlainProgress:
         self._output.note(f"{self._tally.text()}; {current}")
 
 
+class _Name(TextColumn):
+    """What is fetched: on a narrow terminal it is cut before the figures are."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
 class LiveProgress:
     """Keeps two bars on the terminal: the file that is fetched, and the whole run."""
 
@@ -180,8 +192,8 @@ class LiveProgress:
         self._output = output
         self._tally = tally
         self._display = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            _Name("{task.description}", markup=False, table_column=Column()),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[figures]}", markup=False),
             console=output.err,
             refresh_per_second=_REFRESH,
@@ -204,7 +216,8 @@ class LiveProgress:
             description=title(event.recording),
             completed=event.bytes_done,
             total=event.bytes_total,
-            figures=event_text(event),
+            # The reason of a retry stands above: here it would push the figures aside.
+            figures="retry" if event.stage is Stage.RETRY else event_text(event),
         )
         self._display.update(
             whole, completed=self._tally.done, total=self._tally.total, figures=self._tally.text()

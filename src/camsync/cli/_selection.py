@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,10 +15,15 @@ from .._time import TimeSpan, utcnow
 from ..errors import ConfigurationError
 from ..models import Channel, Recording, RecordingKind
 from ..provider import Provider
+from ._format import utc_text
 from ._times import parse_moment
 
 
 Result = TypeVar("Result")
+_FUTURE = (
+    "write 24h for one day ago; a time without offset is local time of this computer: "
+    "2026-09-26T08:00+08:00 is exact"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -35,10 +41,17 @@ class Selection:
         """Read the options; both bounds count back from the same moment.
 
         Raises:
-            ConfigurationError: A bound is no time, or the span ends before it starts.
+            ConfigurationError: A bound is no time, the span ends before it starts, is empty, or
+                lies in the future.
         """
         now = utcnow()
-        span = TimeSpan(parse_moment(since, now), parse_moment(until, now))
+        start, end = parse_moment(since, now), parse_moment(until, now)
+        if start > now:
+            msg = f"--since {since} lies in the future: {utc_text(start)}"
+            raise ConfigurationError(msg, next_step=_FUTURE)
+        if end <= start:
+            raise _upside_down(since, until, swapped=end < start)
+        span = TimeSpan(start, end)
         return cls(channels=channel, span=span, kinds=tuple(map(RecordingKind, kind)))
 
     def search(self, provider: Provider) -> list[Recording]:
@@ -58,11 +71,30 @@ class Selection:
         if not self.channels:
             return known
         by_id = {str(channel.id): channel for channel in known}
-        strangers = [wanted for wanted in self.channels if wanted not in by_id]
+        wanted = [name if name in by_id else _plain_number(name) for name in self.channels]
+        strangers = [name for name in wanted if name not in by_id]
         if strangers:
             msg = f"the recorder has no channel {', '.join(strangers)}"
-            raise ConfigurationError(msg, next_step=f"it has: {', '.join(by_id) or 'none'}")
-        return [by_id[wanted] for wanted in dict.fromkeys(self.channels)]
+            named = ", ".join(f"{channel.id} ({channel.name})" for channel in known)
+            raise ConfigurationError(msg, next_step=f"it has: {named or 'none'}")
+        return [by_id[name] for name in dict.fromkeys(wanted)]
+
+
+def _plain_number(name: str) -> str:
+    """Return ``1`` for ``01``, which is what the names of folders show."""
+    return str(int(name)) if re.fullmatch(r"\d{1,9}", name, re.ASCII) else name
+
+
+def _upside_down(since: str, until: str, *, swapped: bool) -> ConfigurationError:
+    if swapped:
+        return ConfigurationError(
+            f"the span ends (--until {until}) before it starts (--since {since})",
+            next_step=f"swap them: --since {until} --until {since}",
+        )
+    return ConfigurationError(
+        f"the span from --since {since} to --until {until} is empty",
+        next_step="let it begin earlier: --since 1h, for example",
+    )
 
 
 _PARAMETERS = (

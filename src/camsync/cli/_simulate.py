@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import ConfigurationError
 from ._exit import INTERRUPTED, OK
-from ._options import common_options, pass_output
+from ._options import Finite, common_options, pass_output
 from ._output import Output
 from ._signals import Stop
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from ..testing import RecorderSimulator
 
 _POLL = 0.1
+_MOST_HOURS = 87_600.0
+"""Ten years."""
+_LONGEST_SEGMENT = 86_400.0
+_DUMP_ADVICE = "a dump is a JSON file with camsync_dump: 1 and endpoints; see the reference"
 
 
 @click.group(invoke_without_command=True)
@@ -43,7 +48,7 @@ def simulate(context: click.Context) -> int:
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True, max=_MOST_HOURS),
     default=6.0,
     show_default=True,
     help="How much footage there is, up to now.",
@@ -51,7 +56,7 @@ def simulate(context: click.Context) -> int:
 @click.option(
     "--segment",
     "segment_seconds",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1, max=_LONGEST_SEGMENT),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -82,9 +87,10 @@ def recorder(output: Output, /, list_faults: bool, list_models: bool, **options:
     camsync simulate recorder --fault busy-503 --fault drop-in-middle
 
     It prints one line: the address, the user, the password, and the URL for camsync's own commands.
-    It serves real video and behaves like the recorders that were observed, their faults included.
+    It serves real video. Search, channels and login follow captures of real devices as far as there
+    are any; the downloads and the faults are modelled on reports, without a capture.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    from ..testing import FAULTS, PERSONALITIES, RecorderSimulator
+    from ..testing import FAULTS, PERSONALITIES
 
     if list_faults:
         return _listing(output, "faults", dict(FAULTS))
@@ -94,12 +100,23 @@ def recorder(output: Output, /, list_faults: bool, list_models: bool, **options:
             for name, personality in PERSONALITIES.items()
         }
         return _listing(output, "models", models)
-    with Stop(output) as stop, RecorderSimulator(**options) as simulator:
+    with Stop(output) as stop, _simulator(options) as simulator:
         _announce(output, simulator)
         while not stop.is_set():
             time.sleep(_POLL)
     # SIGTERM is the way to end it: that is no failure.
     return INTERRUPTED if stop.code == INTERRUPTED else OK
+
+
+def _simulator(options: dict[str, Any]) -> RecorderSimulator:
+    from ..testing import RecorderSimulator
+
+    try:
+        return RecorderSimulator(**options)
+    except ConfigurationError as error:
+        if options["dump"] is None or error.next_step:
+            raise
+        raise ConfigurationError(error.message, next_step=_DUMP_ADVICE) from error
 
 
 def _announce(output: Output, simulator: RecorderSimulator) -> None:

@@ -3,13 +3,13 @@
 camsync marks its MP4 files with a digest of the recording's key in the comment, so that neither
 the hour that clocks repeat in autumn nor a second recorder with a camera 1 can be mistaken for
 it. Files without the mark are judged by start and length. The bytes of an original cannot be
-marked: there the announced size tells, or the device's name for the item in the file's name.
+marked: there the digest is a part of the file's name. Its size proves nothing, because recorders
+cut their files at a fixed size; under a name that the caller has chosen, nothing does.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +20,8 @@ from ..errors import CorruptMediaError
 from ..models import Downloaded, Recording
 from ._boxes import read_mp4
 from ._files import disk_errors
-from ._paths import EXTENSIONS, Names
-from ._verify import is_long_enough, is_too_long
+from ._paths import EXTENSIONS, Names, key_digest
+from ._verify import is_long_enough, is_too_long, measure
 from ._walk import HEAD, sniff
 
 
@@ -31,7 +31,7 @@ _SAME_START = dt.timedelta(seconds=1)
 
 def mark(recording: Recording) -> str:
     """Return the comment of a recording's MP4 file: tells recordings apart, and nothing else."""
-    return f"{_MARK}{hashlib.sha256(recording.key.uri.encode()).hexdigest()[:32]}"
+    return f"{_MARK}{key_digest(recording)[:32]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -50,20 +50,16 @@ class Shelf:
 
     def find(self) -> Downloaded | None:
         """Return the file that holds this whole recording, if one does."""
-        for path, telling in self._places():
-            found = self.recognise(path, telling=telling)
+        for path in self._places():
+            found = self.recognise(path)
             if found is not None and self.is_whole(found):
                 return found
         return None
 
-    def choose(self, extension: str, size: int | None) -> Iterator[Path]:
-        """Yield the paths that may be used for this recording's *size* bytes, best first.
-
-        An original of another size than announced would not be recognised by its size.
-        """
+    def choose(self, extension: str) -> Iterator[Path]:
+        """Yield the paths that may be used for this recording, best first."""
         names = self.names
-        if names.spare is None or self.as_mp4 or size == self.recording.size:
-            yield names.path(names.stem, extension)
+        yield names.path(names.stem, extension)
         if names.spare is not None:
             yield names.path(names.spare, extension)
 
@@ -71,12 +67,11 @@ class Shelf:
         """Whether an existing file is all of it, not what was there while it was being written."""
         return found.duration is None or is_long_enough(found.duration, self.recording)
 
-    def recognise(self, path: Path, *, telling: bool = True) -> Downloaded | None:
+    def recognise(self, path: Path) -> Downloaded | None:
         """Describe the file at *path* if it holds this very recording, or some of it.
 
         Args:
-            path: The file; it may be missing, or not be a file.
-            telling: Whether an original with this name can only be this recording.
+            path: One of the places of this recording; there may be no file.
 
         Raises:
             DestinationError: The file cannot be read.
@@ -85,20 +80,18 @@ class Shelf:
             if not path.is_file():
                 return None
             try:
-                return self._film(path) if self.as_mp4 else self._original(path, telling=telling)
+                if self.as_mp4:
+                    return self._film(path)
+                return self._original(path) if self.names.telling else None
             except CorruptMediaError:
                 return None
 
-    def _places(self) -> Iterator[tuple[Path, bool]]:
+    def _places(self) -> Iterator[Path]:
         """Yield where the recording may be; the bytes may not be what was announced."""
-        names = self.names
-        own = [names.stem] if names.spare is None else [names.stem, names.spare]
-        for stem in own:
-            yield names.path(stem, self.extension), stem == names.spare
-        if not self.as_mp4 and names.suffix is None:
+        yield from self.choose(self.extension)
+        if self.names.telling:
             for extension in sorted({*EXTENSIONS.values()} - {self.extension}):
-                for stem in own:
-                    yield names.path(stem, extension), False
+                yield from self.choose(extension)
 
     def _film(self, path: Path) -> Downloaded | None:
         recording = self.recording
@@ -128,19 +121,22 @@ class Shelf:
             existing=True,
         )
 
-    def _original(self, path: Path, *, telling: bool) -> Downloaded | None:
+    def _original(self, path: Path) -> Downloaded:
+        recording, seconds = self.recording, None
         with path.open("rb") as file:
             head = sniff(file.read(HEAD))
             size = file.seek(0, 2)
-        if not telling and size != self.recording.size:
-            return None
+            # an hour of video need not be read again to learn that all of it is there
+            if size != recording.size or recording.in_progress:
+                seconds = measure(file, recording, head)
         return Downloaded(
-            recording=self.recording,
+            recording=recording,
             path=path,
             size=size,
             container=head.container,
-            start=self.recording.start,
-            end=self.recording.end,
+            start=recording.start,
+            end=end_of(recording, seconds),
+            duration=seconds,
             codec=head.codec,
             existing=True,
         )

@@ -94,6 +94,20 @@ def make_folder(folder: Path) -> None:
             sync_folder(path.parent)
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in *folder*, which is created if it is missing.
+
+    Raises:
+        DiskFullError: They could, if there were room.
+    """
+    try:
+        make_folder(folder)
+        with PartFile(folder / "camsync"):
+            return True
+    except DestinationError:
+        return False
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in *folder* durable, where the system has a way to ask for it."""
     if sys.platform == "win32":  # pragma: no cover - NTFS journals names; folders cannot be opened

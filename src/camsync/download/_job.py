@@ -2,92 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib
 import os
 import time
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 
-from .._cancel import CancelToken, check_cancelled
-from .._retry import RetryPolicy
+from .._cancel import check_cancelled
 from ..errors import (
     CamsyncError,
-    ConfigurationError,
     CorruptMediaError,
     DestinationError,
-    MissingExtraError,
     RecordingInProgressError,
 )
-from ..models import Codec, Downloaded, Progress, Recording, Stage
+from ..models import Codec, Downloaded, Recording, Stage
 from ..provider import Provider
 from ._engine import Fetch
 from ._existing import Shelf, end_of, mark
 from ._files import PartFile, make_folder, require_space, sweep
-from ._paths import EXTENSIONS, Container, names
+from ._options import Options, media_stage
+from ._paths import EXTENSIONS, names
 from ._progress import Reporter
 from ._verify import Verdict, check_duration, verify
-
-
-_EXTRA = "mp4"
-
-OnEvent = Callable[[Progress], object]
-
-
-def _media() -> Any:
-    """Import the media stage, which needs the extra ``mp4``."""
-    try:
-        return importlib.import_module("camsync.download.media")
-    except ImportError as error:
-        raise MissingExtraError.for_extra(_EXTRA, "container='mp4'") from error
-
-
-def _as_container(value: str) -> Container:
-    if value == "mp4":
-        _media()
-        return "mp4"
-    if value == "original":
-        return "original"
-    msg = f"container must be 'mp4' or 'original', not {value!r}"
-    raise ConfigurationError(msg)
-
-
-def _is_size(_instance: object, _attribute: object, value: int) -> None:
-    if value < 0:
-        msg = f"min_free must not be negative, but is {value}"
-        raise ConfigurationError(msg)
-
-
-def _is_zone(_instance: object, _attribute: object, value: Any) -> None:
-    if value is not None and not isinstance(value, dt.tzinfo):
-        msg = f"timezone must be a tzinfo, not {type(value).__name__}"
-        raise ConfigurationError(msg, next_step="use zoneinfo.ZoneInfo('Europe/Berlin')")
-
-
-def _as_path(value: str | os.PathLike[str]) -> Path:
-    path = Path(value)
-    if "\0" in str(path):
-        msg = "dest holds a NUL character"
-        raise ConfigurationError(msg)
-    return path
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """The checked arguments of a run."""
-
-    dest: Path = attrs.field(converter=_as_path)
-    container: Container = attrs.field(converter=_as_container)
-    on_event: OnEvent | None
-    cancel: CancelToken | None
-    timezone: dt.tzinfo | None = attrs.field(validator=_is_zone)
-    retry: RetryPolicy
-    min_free: int = attrs.field(validator=_is_size)
-    allow_in_progress: bool
 
 
 class Job:
@@ -112,7 +49,7 @@ class Job:
         try:
             done = self._run()
         except CamsyncError as error:
-            self._reporter.tell(Stage.FAILED, error.message)
+            self._reporter.fail(error.message)
             raise
         self._reporter.tell(Stage.SKIPPED if done.existing else Stage.DONE, str(done.path))
         return done
@@ -141,8 +78,8 @@ class Job:
 
     def _free_place(self, shelf: Shelf) -> Path:
         """Return a path that may be used, before anything is fetched in vain."""
-        for path in shelf.choose(shelf.extension, self._recording.size):
-            if not os.path.lexists(path) or (self._as_mp4 and shelf.recognise(path)):
+        for path in shelf.choose(shelf.extension):
+            if not os.path.lexists(path) or shelf.recognise(path):
                 return path
         raise _taken(path)
 
@@ -174,7 +111,7 @@ class Job:
 
     def _remux(self, part: PartFile, film: PartFile, verdict: Verdict) -> Verdict:
         """Put the checked bytes into an MP4 file and check that, too."""
-        media = _media()
+        media = media_stage()
         require_space(film.path.parent, part.size, self._options.min_free)
         self._reporter.advance(Stage.REMUX, 0, part.size)
         plan = media.Plan(
@@ -213,7 +150,7 @@ class Job:
         check_cancelled(self._options.cancel)
         size = part.stream().seek(0, 2)
         extension = "mp4" if self._as_mp4 else EXTENSIONS[verdict.head.container]
-        for path in shelf.choose(extension, size):
+        for path in shelf.choose(extension):
             try:
                 part.place(path)
             except FileExistsError:

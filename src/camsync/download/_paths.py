@@ -21,6 +21,7 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..models import Recording
+from ._files import disk_errors
 
 
 Container = Literal["mp4", "original"]
@@ -33,6 +34,9 @@ _FILE_SUFFIXES = {
 
 _LONGEST_SLUG = 40
 _LONGEST_ITEM = 32
+_DIGEST = 8
+"""Hexadecimal digits: enough, since only recordings of the same second and camera compete."""
+
 # Letters that Unicode does not take apart into a base letter and a mark.
 _LETTERS = str.maketrans(
     {
@@ -130,19 +134,35 @@ class Names:
     Attributes:
         folder: The folder of the file.
         stem: The wanted name, without extension.
-        spare: The name to use when another recording holds the first; None if the caller has
-            named the file, and no other will do.
+        spare: The name to use when another recording holds the first; None if no other will do.
         suffix: The extension with its dot; None means that it follows the container.
+        telling: Whether a file with the wanted name can only be this very recording.
     """
 
     folder: Path
     stem: str
     spare: str | None = None
     suffix: str | None = None
+    telling: bool = False
 
     def path(self, stem: str, extension: str) -> Path:
         """Return the path for one of the stems; *extension* is used unless the caller chose."""
         return self.folder / f"{stem}{self.suffix or f'.{extension}'}"
+
+
+def key_digest(recording: Recording) -> str:
+    """Return what no other recording has, of any device: hexadecimal digits, as many as wanted."""
+    return hashlib.sha256(recording.key.uri.encode()).hexdigest()
+
+
+def is_file_name(dest: Path, container: Container) -> bool:
+    """Whether *dest* has the suffix of a video file, and is no folder all the same.
+
+    Raises:
+        DestinationError: The disk cannot be asked.
+    """
+    with disk_errors(dest):
+        return dest.suffix.lower() in _FILE_SUFFIXES[container] and not dest.is_dir()
 
 
 def names(
@@ -152,14 +172,19 @@ def names(
 
     A *dest* with the suffix of a video file is that file, unless a folder of that name exists;
     any other is a folder: ``dest/Cam01/Cam01_20240101_100000.mp4``. The time is that of the
-    recorder's wall clock, or of *timezone*.
+    recorder's wall clock, or of *timezone*. The bytes of an original cannot be marked, so that
+    its name tells whose it is: ``dest/Cam01/Cam01_20240101_100000_1a2b3c4d.mpg``.
     """
-    if dest.suffix.lower() in _FILE_SUFFIXES[container] and not dest.is_dir():
+    if is_file_name(dest, container):
         return Names(folder=dest.parent, stem=dest.stem, suffix=dest.suffix)
     local = recording.local_start if timezone is None else recording.start.astimezone(timezone)
     camera = camera_name(recording)
     stem = f"{camera}_{_digits(local)}"
-    return Names(folder=safe_join(dest, camera), stem=stem, spare=f"{stem}_{item_slug(recording)}")
+    folder = safe_join(dest, camera)
+    if container == "original":
+        digest = key_digest(recording)[:_DIGEST]
+        return Names(folder=folder, stem=f"{stem}_{digest}", telling=True)
+    return Names(folder=folder, stem=stem, spare=f"{stem}_{item_slug(recording)}")
 
 
 def safe_join(folder: Path, *parts: str) -> Path:

@@ -71,6 +71,11 @@ class Reporter:
         self._stage = None
         self._send(stage, message)
 
+    def fail(self, message: str) -> None:
+        """Tell that it has failed: of all bytes that came, none are kept."""
+        self._done, self._rate = 0, 0.0
+        self.tell(Stage.FAILED, message)
+
     def _send(self, stage: Stage, message: str = "") -> None:
         if self._on_event is None:
             return

@@ -9,10 +9,19 @@ from collections.abc import Iterable, Iterator, Sized
 
 from .._cancel import CancelToken, check_cancelled
 from .._retry import RetryPolicy
-from ..errors import AuthenticationError, CamsyncError, CancelledError
+from ..errors import (
+    AuthenticationError,
+    CamsyncError,
+    CancelledError,
+    ConfigurationError,
+    DestinationError,
+    DiskFullError,
+)
 from ..models import Downloaded, Failed, Recording
 from ..provider import Provider
-from ._job import Job, OnEvent, Options
+from ._files import is_writable
+from ._job import Job
+from ._options import OnEvent, Options, check_provider, check_recording, check_recordings
 from ._progress import Reporter
 
 
@@ -49,7 +58,11 @@ def download(
             ``<camera>/<camera>_<YYYYmmdd_HHMMSS>.<ext>``, for example
             ``Cam01-front-door/Cam01-front-door_20240101_100000.mp4``. If another recording has
             that name (the hour that clocks repeat in autumn, a second recorder) the device's
-            name for the item is appended.
+            name for the item is appended. Originals always carry eight digits of a digest of
+            the recording's key (``Cam01-front-door_20240101_100000_1a2b3c4d.mpg``): their bytes
+            cannot be marked, so that the name is what tells the next run that this very
+            recording is there. An original under a name of your own is never taken for it: the
+            file must not exist.
         container: ``"mp4"`` (needs the extra ``mp4``), or ``"original"`` for the bytes as the
             device sends them.
         on_event: Is called with a `Progress`, about four times a second while bytes come. What
@@ -72,10 +85,13 @@ def download(
         ShortReadError: Bytes or seconds are missing.
         CorruptMediaError: It is no video, or not the one that was announced.
         DiskFullError: No room.
-        DestinationError: *dest* cannot be written, or is the file of another recording.
+        DestinationError: *dest* cannot be written, or is the file of another recording, or an
+            original of which nobody can tell.
         CancelledError: *cancel* was set.
         CamsyncError: Whatever the provider says.
     """
+    check_provider(provider)
+    check_recording(recording)
     options = Options(
         dest=dest,
         container=container,
@@ -111,9 +127,15 @@ def download_many(
     Raises:
         AuthenticationError: The run ends: every further try could lock the account.
         CancelledError: The run ends, because *cancel* was set.
+        DiskFullError: The run ends: there is no room for the others either.
+        DestinationError: The run ends, because nothing can be written to *dest* at all. A single
+            file that cannot be written is a `Failed`.
         MissingExtraError: Before anything is fetched.
-        ConfigurationError: An argument is unusable.
+        ConfigurationError: An argument is unusable, or *dest* is a file and there is more than
+            one recording. Before anything is fetched, unless *recordings* come one by one.
     """
+    check_provider(provider)
+    check_recordings(recordings)
     options = Options(
         dest=dest,
         container=container,
@@ -124,21 +146,37 @@ def download_many(
         min_free=min_free,
         allow_in_progress=allow_in_progress,
     )
-    return _each(provider, recordings, options)
+    count = len(recordings) if isinstance(recordings, Sized) else None
+    if options.is_file and count is not None:
+        _check_fits(options, count)
+    return _each(provider, recordings, options, count)
+
+
+def _check_fits(options: Options, count: int) -> None:
+    if count > 1:
+        msg = f"{options.dest} is one file, but there is more than one recording"
+        raise ConfigurationError(msg, next_step="give a folder as dest")
 
 
 def _each(
-    provider: Provider, recordings: Iterable[Recording], options: Options
+    provider: Provider, recordings: Iterable[Recording], options: Options, count: int | None
 ) -> Iterator[Downloaded | Failed]:
-    count = len(recordings) if isinstance(recordings, Sized) else None
+    root = options.dest.parent if options.is_file else options.dest
     for index, recording in enumerate(recordings, 1):
         check_cancelled(options.cancel)
+        check_recording(recording)
+        if options.is_file:
+            _check_fits(options, index)
         reporter = Reporter(recording, options.on_event, index=index, count=count)
         result: Downloaded | Failed
         try:
             result = Job(provider, recording, options, reporter).run()
-        except (AuthenticationError, CancelledError):
+        except (AuthenticationError, CancelledError, DiskFullError):
             raise
+        except DestinationError as error:
+            if not is_writable(root):
+                raise
+            result = Failed(recording=recording, error=error)
         except CamsyncError as error:
             result = Failed(recording=recording, error=error)
         yield result

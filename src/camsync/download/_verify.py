@@ -15,7 +15,7 @@ import attrs
 from ..errors import CorruptMediaError, ShortReadError
 from ..models import Codec, Recording
 from ._boxes import read_mp4
-from ._walk import HEAD, Head, sniff, walk_ps
+from ._walk import HEAD, Head, PsSummary, sniff, walk_ps
 
 
 _SLACK = 2.0
@@ -113,9 +113,8 @@ def _verify_ps(file: BinaryIO, recording: Recording, head: Head, *, whole: bool)
         notes += (f"{found.garbage} bytes skipped that are no video",)
     if found.truncated:
         notes += ("the last packet is cut short on the device already",)
-    seconds, close_gaps = found.seconds + found.gaps, False
-    if found.gaps and not recording.in_progress and seconds > _longest(recording):
-        seconds, close_gaps = found.seconds, True
+    seconds, close_gaps = _length(found, recording)
+    if close_gaps:
         notes += (f"jumps of {found.gaps:.0f} s in the time stamps closed",)
     if found.frames > 1:
         notes += check_duration(seconds, recording)
@@ -128,6 +127,28 @@ def _verify_ps(file: BinaryIO, recording: Recording, head: Head, *, whole: bool)
         close_gaps=close_gaps,
         notes=notes,
     )
+
+
+def _length(found: PsSummary, recording: Recording) -> tuple[float, bool]:
+    """Return the seconds of a program stream, and whether they are those without the gaps."""
+    seconds = found.seconds + found.gaps
+    if found.gaps and not recording.in_progress and seconds > _longest(recording):
+        return found.seconds, True
+    return seconds, False
+
+
+def measure(file: BinaryIO, recording: Recording, head: Head) -> float | None:
+    """Return the seconds of video in *file*, or None when the container does not tell.
+
+    Raises:
+        CorruptMediaError: It is no complete MP4 file, though it begins like one.
+    """
+    if head.container == "mp4":
+        return read_mp4(file).seconds
+    if head.container != "mpeg-ps":
+        return None
+    found = walk_ps(file, head)
+    return _length(found, recording)[0] if found.frames > 1 else None
 
 
 def _slack(recording: Recording) -> float:

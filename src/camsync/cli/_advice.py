@@ -1,0 +1,56 @@
+"""What errors advise, in the words of the command line: the library speaks of arguments and calls."""
+
+from __future__ import annotations
+
+import re
+
+from .._time import utcnow
+from ..errors import AccountLockedError, AuthenticationError, CamsyncError
+from ._format import count_text, utc_text
+
+
+REFUSED = (
+    "every further command counts as another try: correct the password first; "
+    "recorders lock the account after a few"
+)
+LOCKED = (
+    "wait until the lock ends, or unlock on the recorder under System > User; "
+    "until then even the right password is refused"
+)
+
+_WHOLE = {
+    AuthenticationError.default_next_step: REFUSED,
+    AccountLockedError.default_next_step: LOCKED,
+}
+_PHRASES = tuple(
+    (re.compile(library), option)
+    for library, option in (
+        (r"\bverify='(sha256:[^']*)'", r"--verify \1"),
+        (r"^verify: ", "--verify: "),
+        (r"\bhttps=True(?: \(hikvisions://…\))?", "hikvisions://"),
+        (r"\ballow_basic=True", "--insecure-basic"),
+        (r"\bcontainer='(\w+)'", r"--container \1"),
+        (r"\btime_mode='(\w+)' or '(\w+)'", r"--time-mode \1 or \2"),
+        (r"\btime_mode='(\w+)'", r"--time-mode \1"),
+        (r"\btime_mode=", "--time-mode"),
+        (r"\btimezone=", "--timezone"),
+        (r"\braise the timeout\b", "raise --timeout"),
+    )
+)
+
+
+def words(text: str) -> str:
+    """Return *text* with the options of the command line in place of the library's arguments."""
+    text = _WHOLE.get(text, text)
+    for library, option in _PHRASES:
+        text = library.sub(option, text)
+    return text
+
+
+def next_step(error: CamsyncError) -> str | None:
+    """Return what a user of the command line can do about *error*, or None."""
+    if isinstance(error, AccountLockedError) and error.unlock_at is not None:
+        minutes = max(int((error.unlock_at - utcnow()).total_seconds() / 60), 0) + 1
+        left = f"in {count_text(minutes, 'minute')}, {utc_text(error.unlock_at)}"
+        return f"the lock ends {left}: {LOCKED}"
+    return None if error.next_step is None else words(error.next_step)
