@@ -154,8 +154,8 @@ def test_nothing_recorded():
     assert checks["download"].status is CheckStatus.SKIPPED
 
 
-def test_no_channels():
-    """Without cameras nothing tells what Z means: both are remarks, not crashes."""
+def test_no_channels(caplog: pytest.LogCaptureFixture):
+    """Without cameras nothing tells what Z means: both are remarks, and the log warns."""
     empty = {"status": 200, "body": "<InputProxyChannelList/>"}
     dump = {
         "camsync_dump": 1,
@@ -172,3 +172,4 @@ def test_no_channels():
     assert checks["channels"].status is CheckStatus.WARNING
     assert checks["clock"].status is CheckStatus.WARNING
     assert "time_mode" in checks["clock"].advice
+    assert "may be off" in caplog.text

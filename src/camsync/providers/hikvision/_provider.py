@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 
@@ -40,6 +41,7 @@ from ._matches import Maker
 from ._search import Searcher
 
 
+_log = logging.getLogger("camsync.hikvision")
 TimeMode = Literal["auto", "local", "utc"]
 SETTLE = dt.timedelta(seconds=120)
 _LOOKS = 3
@@ -190,6 +192,8 @@ class HikvisionISAPI:
                 clock = given_meaning(clock, ZMeaning(self._time_mode))
             else:
                 clock = measure_meaning(clock, self._known_lists().kind, self._looks())
+            if not clock.certain:
+                _log.warning("the times of recordings may be off: %s", clock.reason)
             self._clock, self._clock_read = clock, time.monotonic()
             return clock
 
