@@ -182,7 +182,7 @@ def cassettes(session: nox.Session) -> None:
     session.run("python", "-m", "camsync.testing.scrub", "tests")
 
 
-@nox.session
+@nox.session(python=OLDEST)  # hikload pins an lxml without wheels for newer ones
 def interop(session: nox.Session) -> None:
     """Other people's clients against the simulator, and camsync against Apache httpd.
 
