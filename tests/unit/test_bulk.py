@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
-import time
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -60,7 +60,8 @@ def _all(transport: Transport, *, to_the_end: bool) -> bytes:
 def test_chunked_answers_are_put_together():
     """A chunked body is read as such, whether or not its length is to be ignored."""
     answer = (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     )
     with _server(answer, answer) as transport:
         assert _all(transport, to_the_end=False) == b"abcde"
@@ -183,4 +184,5 @@ def test_a_kept_connection_that_died_is_not_used():
             reply = transport.stream("GET", "/")
             assert reply.read() == b"abc"
             reply.close()
-            time.sleep(0.1)
+            kept = transport._bulk._idle[-1].sock
+            assert select.select([kept], [], [], 10)[0], "the server has closed it by now"
