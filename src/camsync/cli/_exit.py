@@ -33,6 +33,9 @@ CODES = MappingProxyType(
         Category.IN_PROGRESS: 13,
         Category.MEDIA: 14,
         Category.DISK: 15,
+        Category.CREDENTIALS: 16,
+        Category.OFFLINE: 17,
+        Category.QUOTA: 18,
         Category.CANCELLED: INTERRUPTED,
     }
 )
