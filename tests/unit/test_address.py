@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsync import ConfigurationError
-from camsync.transport import Address
+from camsync import ConfigurationError, UnreachableError
+from camsync.transport import Address, public_addresses
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,53 @@ def test_no_host_breaks_out_of_the_url(host: str):
         return
     assert url.endswith(":80")
     assert not set("/@?# \r\n") & set(url.removeprefix("http://"))
+
+
+# -- Reachable from outside ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("192.168.1.64", ()),
+        ("127.0.0.1", ()),
+        ("169.254.1.1", ()),
+        ("100.64.3.4", ()),
+        ("224.0.0.1", ()),
+        ("8.8.8.8", ("8.8.8.8",)),
+        ("::1", ()),
+        ("fe80::1%eth0", ()),
+        ("fd00::5", ()),
+        ("::ffff:10.0.0.1", ()),
+        ("::ffff:8.8.8.8", ("8.8.8.8",)),
+        ("[2a00:1450::1]", ("2a00:1450::1",)),
+        ("2a00:1450::1%eth0", ("2a00:1450::1",)),
+    ],
+)
+def test_public_addresses(host: str, public: tuple[str, ...]):
+    """An address is judged without asking anybody."""
+    assert public_addresses(host, lookup=_never) == public
+
+
+def _never(*_: object, **__: object) -> None:
+    pytest.fail("an address was looked up")
+
+
+def test_names_are_resolved():
+    """Of a name's addresses those count, once each, that are public."""
+    found = ["10.0.0.1", "8.8.8.8", "8.8.8.8", "2a00:1450::1", "not-an-address"]
+
+    def lookup(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        assert host == "shop.example"
+        return [(None, None, None, "", (address, 0)) for address in found]
+
+    assert public_addresses("shop.example", lookup=lookup) == ("8.8.8.8", "2a00:1450::1")
+    assert public_addresses("localhost") == ()
+
+
+def test_names_without_an_address():
+    """A name that cannot be resolved is unreachable, and what is no host is refused."""
+    with pytest.raises(UnreachableError, match="has no address"):
+        public_addresses("recorder.invalid")
+    with pytest.raises(ConfigurationError):
+        public_addresses("http://8.8.8.8")

@@ -24,8 +24,8 @@ TERMINAL = (
 RTSP = 'Digest realm="323852ae0234c718f2d4198b", nonce="55e5895b9", algorithm="MD5"'
 
 
-def _fields(header: str) -> dict[str, str]:
-    return dict(re.findall(r'(\w+)="?([^",]*)"?', header.removeprefix("Digest ")))
+def _fields(header: Secret) -> dict[str, str]:
+    return dict(re.findall(r'(\w+)="?([^",]*)"?', header.reveal().removeprefix("Digest ")))
 
 
 def test_parentheses_in_the_realm_are_no_obstacle():
@@ -43,7 +43,7 @@ def test_empty_values_are_values():
     (challenge,) = parse_challenges([TERMINAL])
 
     assert challenge.params["opaque"] == ""
-    assert 'opaque=""' in Nonce(challenge).header("admin", Secret("x"), "GET", "/")
+    assert 'opaque=""' in Nonce(challenge).header("admin", Secret("x"), "GET", "/").reveal()
 
 
 def test_merged_headers_are_taken_apart():
@@ -151,7 +151,12 @@ def test_quotes_and_umlauts_survive():
     header = Nonce(challenge).header('mü"x', Secret("p"), "GET", "/")
 
     assert challenge.params["realm"] == 'a "b"'
-    assert header.encode("latin-1").decode().startswith(r'Digest username="mü\"x", realm="a \"b\""')
+    assert (
+        header.reveal()
+        .encode("latin-1")
+        .decode()
+        .startswith(r'Digest username="mü\"x", realm="a \"b\""')
+    )
 
 
 def test_repr_shows_no_secret():

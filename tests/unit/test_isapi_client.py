@@ -25,7 +25,7 @@ from camsync._time import UTC, DeviceClock, ZMeaning
 from camsync.models import DeviceKind
 from camsync.providers.hikvision._client import IsapiClient
 from camsync.providers.hikvision._search import Searcher
-from camsync.transport import Answer
+from camsync.transport import Address, Answer
 from camsync.transport._login import Login
 
 
@@ -42,6 +42,7 @@ class Scripted:
     answers: list[Answer | Exception]
     asked: list[tuple[str, str, bool]] = attrs.field(factory=list)
     login: Login = attrs.field(factory=lambda: Login("admin", Secret("pw")))
+    address: Address = attrs.field(factory=lambda: Address.of("127.0.0.1"))
 
     def request(
         self, method: str, path: str, body: bytes | None = None, *, anonymous: bool = False

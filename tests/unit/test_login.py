@@ -38,8 +38,8 @@ class Device:
     script: list[Reply]
     seen: list[str | None] = attrs.field(factory=list)
 
-    def __call__(self, authorization: str | None) -> Reply:
-        self.seen.append(authorization)
+    def __call__(self, authorization: Secret | None) -> Reply:
+        self.seen.append(authorization and authorization.reveal())
         return self.script.pop(0)
 
 
@@ -135,7 +135,7 @@ def test_a_login_without_an_answer_is_not_repeated():
     """The device may have counted it: the error says so and is not for retrying layers."""
     broken = UnreachableError("the connection broke")
 
-    def send(authorization: str | None) -> Reply:
+    def send(authorization: Secret | None) -> Reply:
         if authorization is None:
             return _refused()
         raise broken
@@ -150,6 +150,16 @@ def test_an_empty_password_is_refused():
     """It cannot be right, and each try would count."""
     with pytest.raises(ConfigurationError, match="empty"):
         Login("admin", Secret(""))
+
+
+@pytest.mark.parametrize(("name", "password"), [("a\ud800", "x"), ("admin", "plant-\udfff")])
+def test_half_characters_are_refused(name: str, password: str):
+    """Text that cannot be encoded is refused at once, by an error that does not hold it."""
+    with pytest.raises(ConfigurationError, match="surrogate") as caught:
+        Login(name, Secret(password))
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 def test_basic_is_refused_in_the_clear():
@@ -231,7 +241,7 @@ class Gate:
         self.anonymous = 0
         self.opened = threading.Event()
 
-    def __call__(self, authorization: str | None) -> Reply:
+    def __call__(self, authorization: Secret | None) -> Reply:
         if authorization is None:
             with self.lock:
                 self.anonymous += 1
@@ -285,12 +295,16 @@ def test_a_nonce_renewed_by_another_thread_is_used():
     one.run("GET", "/", Device([_refused(), Reply()]))
     inside = []
 
-    def first(authorization: str | None) -> Reply:
-        if 'nonce="n1"' in str(authorization):
+    def first(authorization: Secret | None) -> Reply:
+        if 'nonce="n1"' in (authorization.reveal() if authorization else ""):
             if not inside:  # the other thread renews the nonce while this request is under way
                 inside.append(one.run("GET", "/", Device([_refused(_challenge("n2")), Reply()])))
             return _refused(_challenge("n3"))
-        return Reply() if 'nonce="n2"' in str(authorization) else _refused(_challenge("n3"))
+        return (
+            Reply()
+            if 'nonce="n2"' in (authorization.reveal() if authorization else "")
+            else _refused(_challenge("n3"))
+        )
 
     assert one.run("GET", "/", first).status == 200
 
@@ -301,10 +315,10 @@ def test_a_renewed_nonce_may_be_old_again():
     one.run("GET", "/", Device([_refused(), Reply()]))
     inside = []
 
-    def send(authorization: str | None) -> Reply:
+    def send(authorization: Secret | None) -> Reply:
         if not inside:
             inside.append(one.run("GET", "/", Device([_refused(_challenge("n2")), Reply()])))
-        fresh = 'nonce="n3"' in str(authorization)
+        fresh = 'nonce="n3"' in (authorization.reveal() if authorization else "")
         return Reply() if fresh else _refused(_challenge("n3"))
 
     assert one.run("GET", "/", send).status == 200

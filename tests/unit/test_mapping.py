@@ -21,6 +21,7 @@ from camsync import (
 )
 from camsync.transport import Address, TLSPolicy
 from camsync.transport._mapping import mapped_errors
+from camsync.transport._tls import changed_certificate
 
 
 ADDRESS = Address.of("127.0.0.1")
@@ -79,19 +80,55 @@ def test_other_errors_pass():
     assert _mapped(error) is error
 
 
-def test_a_pin_that_does_not_match():
-    """Both fingerprints are there when the library says which it saw."""
-    seen = "cd" * 32
-    told = _mapped(
-        requests.exceptions.SSLError(f'Fingerprints did not match. Expected "x", got "{seen}"'),
-        PINNED,
+def test_a_refused_certificate_keeps_its_fingerprints():
+    """Our own check, wrapped by the libraries that it passed through, comes out as it was."""
+    ours = changed_certificate(PIN, "sha256:" + "cd" * 32)
+    wrapped = requests.exceptions.ConnectionError(
+        urllib3.exceptions.ProtocolError("Connection aborted.", ours)
     )
-    silent = _mapped(requests.exceptions.SSLError("Fingerprints did not match."), PINNED)
+
+    told = _mapped(wrapped, PINNED)
 
     assert isinstance(told, CertificateError)
-    assert (told.expected, told.actual) == (PIN, f"sha256:{seen}")
-    assert isinstance(silent, CertificateError)
-    assert silent.actual is None
+    assert (told.expected, told.actual) == (PIN, ours.actual)
+    assert told.__cause__ is wrapped
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "UNSUPPORTED_PROTOCOL",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "WRONG_SSL_VERSION",
+        "NO_CIPHERS_AVAILABLE",
+        "DH_KEY_TOO_SMALL",
+        "EE_KEY_TOO_SMALL",
+        "CA_MD_TOO_WEAK",
+        "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+        "CERTIFICATE_VERIFY_FAILED] certificate verify failed: EE certificate key too weak",
+    ],
+)
+def test_old_tls_is_advised_where_it_helps(reason: str):
+    """The advice names the option and its risk, unless the option is on already."""
+    error = _mapped(ssl.SSLError(1, f"[SSL: {reason} (_ssl.c:1006)"))
+    again = _mapped(
+        ssl.SSLError(1, f"[SSL: {reason} (_ssl.c:1006)"), TLSPolicy(ca_file="x", old=True)
+    )
+
+    assert isinstance(error, TLSError)
+    assert "old_tls=True" in str(error.next_step)
+    assert "broken" in str(error.next_step)
+    assert isinstance(again, TLSError)
+    assert "broken" not in str(again.next_step)
+
+
+def test_another_protocol_is_not_old_tls():
+    """Plain HTTP behind the port is a wrong port, not an old recorder."""
+    error = _mapped(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"))
+
+    assert isinstance(error, TLSError)
+    assert str(error.next_step).startswith("check that the port")
 
 
 def test_reasons_are_words_without_addresses():

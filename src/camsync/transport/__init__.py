@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
+import sys
 
 from collections.abc import Iterator
 
 from .._cancel import CancelToken
 from .._secret import Secret
-from ..errors import CertificateError, ConfigurationError
-from ._address import Address
+from ..errors import CamsyncError, CertificateError, ConfigurationError
+from ._address import Address, public_addresses
 from ._bulk import Bulk, BulkReply, BulkRequest
+from ._certificate import Certificate, fetch_certificate, fetch_der, read_certificate
 from ._control import Answer, Control
 from ._login import UNAUTHORIZED, Login
 from ._mapping import mapped_errors
+from ._redirect import MOST_HOPS, STATUSES, Where, read_target, redirect_error
 from ._tls import TLSPolicy, Verify, fingerprint
+from ._traces import clean
 
 
 __all__ = [
@@ -28,10 +31,14 @@ __all__ = [
     "Address",
     "Answer",
     "BulkReply",
+    "Certificate",
     "TLSPolicy",
     "Transport",
     "Verify",
+    "fetch_certificate",
     "fingerprint",
+    "public_addresses",
+    "redirect_error",
 ]
 
 XML = 'application/xml; charset="UTF-8"'
@@ -60,20 +67,27 @@ class Transport:
     ) -> None:
         timeout = _checked_timeout(timeout)
         if tls.chosen and not address.secure:
-            msg = "verify= was given, but without https=True there is no certificate to check"
+            msg = "verify= or old_tls= was given, but without https=True there is no TLS"
             raise ConfigurationError(msg, next_step="use https=True (hikvisions://…)")
         self.address = address
         self.login = Login(username, password, basic_allowed=allow_basic or address.secure)
         self._tls = tls
         self._timeout = timeout
-        self._context = tls.context()
-        self._control = Control(address, tls, self._context, timeout)
-        self._bulk = Bulk(address, tls, self._context, timeout)
+        self._control = Control(address, tls, timeout)
+        self._bulk = Bulk(address, tls, timeout)
+
+    @property
+    def verified(self) -> bool:
+        """Whether a certificate must be the pinned one or vouched for; False only on request."""
+        return self._tls.ca_file is not None or self._tls.pin is not None
 
     def request(
         self, method: str, path: str, body: bytes | None = None, *, anonymous: bool = False
     ) -> Answer:
         """Send a small request and return the whole answer, whatever its status.
+
+        A GET follows redirects on the same scheme, host and port, at most three. All others are
+        answers like any other: `redirect_error` makes an error of them.
 
         Args:
             path: The path and query, from ``/``.
@@ -83,15 +97,32 @@ class Transport:
             AuthenticationError: The login was refused earlier; nothing was sent.
             CamsyncError: The device cannot be reached, is silent, or has a wrong certificate.
         """
+        with self._errors_made_safe():
+            for _ in range(MOST_HOPS):
+                answer = self._once(method, path, body, anonymous=anonymous)
+                onward = self._onward(path, answer) if (method, body) == ("GET", None) else ""
+                if not onward:
+                    return answer
+                path = onward
+            return self._once(method, path, body, anonymous=anonymous)
+
+    def _once(self, method: str, path: str, body: bytes | None, *, anonymous: bool) -> Answer:
         prepared = self._control.prepare(method, path, body, XML)
-        with self._naming_the_certificate():
-            if anonymous:
-                return self._control.send(prepared, None)
-            return self.login.run(
-                method,
-                prepared.path_url,
-                lambda authorization: self._control.send(prepared, authorization),
-            )
+        if anonymous:
+            return self._control.send(prepared, None)
+        return self.login.run(
+            method,
+            prepared.path_url,
+            lambda authorization: self._control.send(prepared, authorization),
+        )
+
+    def _onward(self, path: str, answer: Answer) -> str:
+        """Return where on this very device an answer redirects to; empty if it does not."""
+        location = answer.headers.get("Location")
+        if answer.status not in STATUSES or location is None:
+            return ""
+        target = read_target(self.address, path, location)
+        return target.path if target.where is Where.SAME else ""
 
     def stream(
         self,
@@ -110,21 +141,28 @@ class Transport:
             CamsyncError: As for `request`.
         """
         request = BulkRequest(method, path, body, XML)
-        with self._naming_the_certificate():
+        with self._errors_made_safe():
             return self.login.run(
                 method, path, lambda authorization: self._bulk.send(request, authorization, cancel)
             )
 
     @contextlib.contextmanager
-    def _naming_the_certificate(self) -> Iterator[None]:
-        """Tell which certificate was not trusted: that is what the user has to compare and pin."""
+    def _errors_made_safe(self) -> Iterator[None]:
+        """Take the login out of whatever leaves, and tell which certificate was not trusted."""
+        before = sys.exc_info()[1]
         try:
             yield
-        except CertificateError as error:
-            if error.actual is None:
-                error.actual = self.peer_fingerprint()
-                error.message = f"{error.message}; it shows {error.actual}"
+        except BaseException as error:
+            clean(error, before)
+            if isinstance(error, CertificateError) and error.actual is None:
+                self._name_the_certificate(error)
             raise
+
+    def _name_the_certificate(self, error: CertificateError) -> None:
+        """Say which one it is: that is what the user has to compare and pin."""
+        with contextlib.suppress(CamsyncError):  # the device is gone: then it stays unknown
+            error.actual = self.peer_fingerprint()
+            error.message = f"{error.message}; it shows {error.actual}"
 
     def connect(self) -> None:
         """Open and close a TCP connection: the first step of a connection test.
@@ -148,16 +186,16 @@ class Transport:
             UnreachableError: No connection.
             TLSError: No handshake.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        place = (self.address.host, self.address.port)
-        with (
-            mapped_errors(self.address, self._tls),
-            socket.create_connection(place, self._timeout[0]) as plain,
-            context.wrap_socket(plain, server_hostname=self.address.host) as secure,
-        ):
-            return fingerprint(secure.getpeercert(binary_form=True) or b"")
+        return fingerprint(fetch_der(self.address, self._timeout[0]))
+
+    def peer_certificate(self) -> Certificate:
+        """Return what the certificate says that the device shows now; nothing of it is trusted.
+
+        Raises:
+            UnreachableError: No connection.
+            TLSError: No handshake.
+        """
+        return read_certificate(fetch_der(self.address, self._timeout[0]))
 
     def close(self) -> None:
         """Close all connections."""
@@ -165,7 +203,9 @@ class Transport:
         self._bulk.close()
 
     def __repr__(self) -> str:
-        return f"<Transport {self.address} {self.login!r}>"
+        # Unfinished, it is still shown by tracebacks that print variables.
+        login = getattr(self, "login", "unusable")
+        return f"<Transport {getattr(self, 'address', '?')} {login!r}>"
 
 
 def _checked_timeout(timeout: object) -> tuple[float, float]:

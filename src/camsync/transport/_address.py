@@ -1,12 +1,17 @@
-"""Where a device is: scheme, host and port, checked once."""
+"""Where a device is: scheme, host and port, checked once; and who else can reach it there."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
+
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, UnreachableError
 
 
 _HOST = re.compile(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?\]?", re.ASCII)
@@ -62,3 +67,42 @@ def _half_an_address(host: str) -> bool:
         return False
     parts = host.split(".")
     return len(parts) != 4 or not all(part.isdigit() and int(part) < 256 for part in parts)  # noqa: PLR2004
+
+
+Lookup = Callable[..., Any]
+"""Finds addresses as `socket.getaddrinfo` does."""
+
+
+def public_addresses(host: str, *, lookup: Lookup | None = None) -> tuple[str, ...]:
+    """Return the addresses behind *host* that can be reached from the whole internet.
+
+    Private networks, loopback, link-local addresses and carrier-grade NAT (100.64.0.0/10) are not.
+
+    Args:
+        lookup: Resolves a name; None for `socket.getaddrinfo`.
+
+    Raises:
+        ConfigurationError: *host* is no host.
+        UnreachableError: The name has no address.
+    """
+    host = Address.of(host).host
+    found = [host] if _as_ip(host) else _resolve(host, lookup or socket.getaddrinfo)
+    addresses = [ip for ip in map(_as_ip, found) if ip is not None]
+    return tuple(dict.fromkeys(str(ip) for ip in addresses if ip.is_global and not ip.is_multicast))
+
+
+def _resolve(host: str, lookup: Lookup) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in lookup(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError) as error:
+        msg = f"the name {host!r} has no address"
+        step = "check the spelling and the name server, or use the address"
+        raise UnreachableError(msg, next_step=step) from error
+
+
+def _as_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])  # without a zone id
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if found.version == 6 else found  # noqa: PLR2004

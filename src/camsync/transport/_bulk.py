@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import select
 import socket
-import ssl
 import threading
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from .._cancel import BreakOff, CancelToken
+from .._secret import Secret
 from ..errors import ProtocolError
 from ._address import Address
 from ._control import HEADERS, MAX_ANSWER
@@ -49,8 +49,11 @@ class BulkReply:
         declared: ``Content-Length`` as sent, or None. Recorders lie: see facts in `IsapiStream`.
     """
 
-    def __init__(self, bulk: Bulk, connection: http.client.HTTPConnection) -> None:
+    def __init__(
+        self, bulk: Bulk, connection: http.client.HTTPConnection, sent: Secret | None = None
+    ) -> None:
         self._bulk = bulk
+        self._sent = sent
         self._connection = connection
         # getresponse() forgets the socket when the answer ends with the connection
         self._socket: socket.socket | None = connection.sock
@@ -89,7 +92,7 @@ class BulkReply:
                 ignored, when bytes are handed out as they come.
             UnreachableError: The connection broke.
         """
-        with self._bulk.errors():
+        with self._bulk.errors(self._sent):
             if not self._open_ended:
                 return self._response.readinto(view)
             data = self._response.read1(len(view))
@@ -102,8 +105,11 @@ class BulkReply:
         Raises:
             ProtocolError: It is longer than a document can be.
         """
-        with self._bulk.errors():
-            body = self._response.read(MAX_ANSWER + 1)
+        with self._bulk.errors(self._sent):
+            return self._whole()
+
+    def _whole(self) -> bytes:
+        body = self._response.read(MAX_ANSWER + 1)
         if len(body) > MAX_ANSWER:
             msg = f"the device's answer is longer than {MAX_ANSWER} bytes"
             raise ProtocolError(msg, http_status=self.status)
@@ -113,7 +119,7 @@ class BulkReply:
         """Read a short rest away so that the connection can be used again, or close it."""
         short = self.declared is not None and self.declared <= _LONGEST_DISCARD
         if short and not self._response.isclosed():
-            with self._bulk.errors():
+            with self._bulk.errors(self._sent):
                 self._response.read()
         self.close()
 
@@ -132,26 +138,20 @@ class BulkReply:
 class Bulk:
     """Connections to one device for long answers. Thread-safe; one connection per open answer."""
 
-    def __init__(
-        self,
-        address: Address,
-        tls: TLSPolicy,
-        context: ssl.SSLContext,
-        timeout: tuple[float, float],
-    ) -> None:
+    def __init__(self, address: Address, tls: TLSPolicy, timeout: tuple[float, float]) -> None:
         self._address = address
         self._tls = tls
-        self._context = context
+        self._context = tls.context(address.host) if address.secure else None
         self._connect_timeout, self._read_timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
-    def errors(self) -> contextlib.AbstractContextManager[None]:
-        """Return the block in which the library's errors become camsync's."""
-        return mapped_errors(self._address, self._tls)
+    def errors(self, sent: Secret | None = None) -> contextlib.AbstractContextManager[None]:
+        """Return the block in which the library's errors become camsync's, without *sent*."""
+        return mapped_errors(self._address, self._tls, sent)
 
     def send(
-        self, request: BulkRequest, authorization: str | None, cancel: CancelToken | None
+        self, request: BulkRequest, authorization: Secret | None, cancel: CancelToken | None
     ) -> BulkReply:
         """Send a request, once, and return as soon as the headers are in.
 
@@ -159,47 +159,43 @@ class Bulk:
             CancelledError: *cancel* was set before the device answered.
             CamsyncError: The device cannot be reached, is silent, or shows a wrong certificate.
         """
-        headers = {**HEADERS, "Content-Type": request.content_type}
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        with self.errors():
+        with self.errors(authorization):
             connection = self._take() or self._connect()
-            return self._exchange(connection, request, headers, cancel)
+            return self._exchange(connection, request, authorization, cancel)
 
     def _exchange(
         self,
         connection: http.client.HTTPConnection,
         request: BulkRequest,
-        headers: Mapping[str, str],
+        authorization: Secret | None,
         cancel: CancelToken | None,
     ) -> BulkReply:
         line: socket.socket | None = connection.sock
+        headers = {**HEADERS, "Content-Type": request.content_type}
+        if authorization is not None:
+            headers["Authorization"] = authorization.reveal()
         try:
             if line is not None:
                 line.settimeout(self._read_timeout)
             with BreakOff(cancel, lambda: _shut(line)):
-                connection.request(request.method, request.path, request.body, dict(headers))
-                return BulkReply(self, connection)
+                connection.request(request.method, request.path, request.body, headers)
+                return BulkReply(self, connection, authorization)
         except BaseException:
             connection.close()
             raise
 
     def _connect(self) -> http.client.HTTPConnection:
         address, timeout = self._address, self._connect_timeout
-        if not address.secure:
+        connection: http.client.HTTPConnection
+        if address.secure:
+            connection = http.client.HTTPSConnection(
+                address.host, address.port, timeout=timeout, context=self._context
+            )
+        else:
             connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
-            connection.connect()
-            return connection
-        secure = http.client.HTTPSConnection(
-            address.host, address.port, timeout=timeout, context=self._context
-        )
-        secure.connect()
-        try:
-            self._tls.check(secure.sock.getpeercert(binary_form=True))
-        except BaseException:
-            secure.close()
-            raise
-        return secure
+        connection.set_debuglevel(0)  # it would print the login, if a program has set it globally
+        connection.connect()
+        return connection
 
     def _take(self) -> http.client.HTTPConnection | None:
         """Return a kept connection that the device has not closed meanwhile, if there is one."""

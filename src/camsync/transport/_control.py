@@ -12,7 +12,9 @@ import attrs
 import requests
 
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from .._secret import Secret
 from ..errors import ProtocolError
 from ._address import Address
 from ._mapping import mapped_errors
@@ -42,19 +44,34 @@ class Answer:
         """Do nothing: the answer has been read to its end."""
 
 
-class _Adapter(HTTPAdapter):
-    """Hands the TLS policy to urllib3, so that nothing else decides about it."""
+class _Plain(HTTPConnectionPool):
+    """Connections that never print what they send, whatever a program has set globally."""
 
-    def __init__(self, context: ssl.SSLContext, tls: TLSPolicy) -> None:
+    def _validate_conn(self, conn: Any) -> None:
+        conn.set_debuglevel(0)
+        super()._validate_conn(conn)
+
+
+class _Secure(HTTPSConnectionPool):
+    """The same with TLS. Our context has checked the certificate, or was told not to."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        conn.set_debuglevel(0)
+        if conn.sock is None:
+            conn.connect()
+
+
+class _Adapter(HTTPAdapter):
+    """Hands our context to urllib3, so that nothing else decides about certificates."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
-        self._pin = tls.pin.removeprefix("sha256:") if tls.pin else None
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=8)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Create the pools with our context and pin."""
-        super().init_poolmanager(
-            *args, **kwargs, ssl_context=self._context, assert_fingerprint=self._pin
-        )
+        """Create the pools with our context."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Plain, "https": _Secure}
 
 
 class _Session(requests.Session):
@@ -72,23 +89,19 @@ class _Session(requests.Session):
 class Control:
     """One keep-alive session with a device. Thread-safe."""
 
-    def __init__(
-        self,
-        address: Address,
-        tls: TLSPolicy,
-        context: ssl.SSLContext,
-        timeout: tuple[float, float],
-    ) -> None:
+    def __init__(self, address: Address, tls: TLSPolicy, timeout: tuple[float, float]) -> None:
         self._address = address
         self._tls = tls
         self._timeout = timeout
-        self._verify: bool | str = tls.ca_file or False  # with a pin, urllib3 compares it
+        self._verify: bool | str = tls.ca_file or False  # with a pin, the context compares it
         self._session = _Session()
         self._session.trust_env = False  # no proxies, no .netrc, no REQUESTS_CA_BUNDLE
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.clear()
         self._session.headers.update(HEADERS)
-        self._session.mount(address.scheme + "://", _Adapter(context, tls))
+        # A context of its own: urllib3 changes its settings, and the bulk path has to rely on them.
+        context = tls.context(address.host) if address.secure else None
+        self._session.mount(address.scheme + "://", _Adapter(context))
 
     def prepare(
         self, method: str, path: str, body: bytes | None, content_type: str
@@ -99,25 +112,28 @@ class Control:
         with mapped_errors(self._address, self._tls):
             return self._session.prepare_request(request)
 
-    def send(self, request: requests.PreparedRequest, authorization: str | None) -> Answer:
+    def send(self, request: requests.PreparedRequest, authorization: Secret | None) -> Answer:
         """Send *request* once and read the whole answer.
 
         Raises:
             CamsyncError: The device cannot be reached, is silent, or answers without end.
         """
-        prepared = request.copy()
+        with mapped_errors(self._address, self._tls, authorization):
+            return self._exchange(request.copy(), authorization)
+
+    def _exchange(self, request: requests.PreparedRequest, authorization: Secret | None) -> Answer:
+        """Do it in a frame of its own, which is over, and can be cleared, when an error leaves."""
         if authorization is not None:
-            prepared.headers["Authorization"] = authorization
-        with mapped_errors(self._address, self._tls):
-            response = self._session.send(
-                prepared,
-                timeout=self._timeout,
-                verify=self._verify,
-                stream=True,
-                allow_redirects=False,
-            )
-            with response:
-                return _read(response)
+            request.headers["Authorization"] = authorization.reveal()
+        response = self._session.send(
+            request,
+            timeout=self._timeout,
+            verify=self._verify,
+            stream=True,
+            allow_redirects=False,
+        )
+        with response:
+            return _read(response)
 
     def close(self) -> None:
         """Close all connections."""

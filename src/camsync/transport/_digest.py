@@ -135,47 +135,56 @@ class Nonce:
         self._cnonce = secrets.token_hex(8)
         self._lock = threading.Lock()
 
-    def header(self, username: str, password: Secret, method: str, uri: str) -> str:
+    def header(self, username: str, password: Secret, method: str, uri: str) -> Secret:
         """Return the value of ``Authorization`` for one request."""
         with self._lock:
             self._count += 1
             count = f"{self._count:08x}"
         return self._header(username, password, method, uri, count)
 
-    def _header(self, username: str, password: Secret, method: str, uri: str, count: str) -> str:
+    def _header(self, username: str, password: Secret, method: str, uri: str, count: str) -> Secret:
         params = self.challenge.params
         nonce, qop = params["nonce"], self.challenge.qop
-        ha1 = self._ha1(username, password)
-        ha2 = self._hash(f"{method}:{uri}")
         middle = f"{nonce}:{count}:{self._cnonce}:{qop}" if qop else nonce
-        fields = [
-            f'username="{_escape(username)}"',
-            f'realm="{_escape(params.get("realm", ""))}"',
-            f'nonce="{_escape(nonce)}"',
-            f'uri="{uri}"',
-            f'response="{self._hash(f"{ha1}:{middle}:{ha2}")}"',
-        ]
-        if "algorithm" in params:
-            fields.append(f"algorithm={params['algorithm']}")
-        if "opaque" in params:
-            fields.append(f'opaque="{_escape(params["opaque"])}"')
-        if qop:
-            fields.append(f'qop={qop}, nc={count}, cnonce="{self._cnonce}"')
-        elif self.challenge.session:
-            fields.append(f'cnonce="{self._cnonce}"')
-        return ("Digest " + ", ".join(fields)).encode().decode("latin-1")
+        response = self._hash(self._ha1(username, password), middle, self._hash(method, uri))
+        before = (
+            f'Digest username="{_escape(username)}", realm="{_escape(params.get("realm", ""))}", '
+            f'nonce="{_escape(nonce)}", uri="{uri}"'
+        )
+        after = self._rest(count)
+        # Nothing but this one expression ever holds the whole.
+        return Secret(f'{before}, response="{response.reveal()}"{after}'.encode().decode("latin-1"))
 
-    def _ha1(self, username: str, password: Secret) -> str:
-        realm = self.challenge.params.get("realm", "")
-        ha1 = self._hash(f"{username}:{realm}:{password.reveal()}")
+    def _rest(self, count: str) -> str:
+        """Return the fields behind the response, each with a comma before it."""
+        params, qop = self.challenge.params, self.challenge.qop
+        fields = ""
+        if "algorithm" in params:
+            fields += f", algorithm={params['algorithm']}"
+        if "opaque" in params:
+            fields += f', opaque="{_escape(params["opaque"])}"'
+        if qop:
+            fields += f', qop={qop}, nc={count}, cnonce="{self._cnonce}"'
+        elif self.challenge.session:
+            fields += f', cnonce="{self._cnonce}"'
+        return fields
+
+    def _ha1(self, username: str, password: Secret) -> Secret:
+        ha1 = self._hash(username, self.challenge.params.get("realm", ""), password)
         if self.challenge.session:
-            ha1 = self._hash(f"{ha1}:{self.challenge.params['nonce']}:{self._cnonce}")
+            return self._hash(ha1, self.challenge.params["nonce"], self._cnonce)
         return ha1
 
-    def _hash(self, text: str) -> str:
+    def _hash(self, *parts: str | Secret) -> Secret:
+        """Hash *parts*, joined with colons; no variable ever holds a plain secret."""
         if self.challenge.algorithm == "SHA-256":
-            return hashlib.sha256(text.encode()).hexdigest()
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+            digest = hashlib.sha256()
+        else:
+            digest = hashlib.md5(usedforsecurity=False)
+        for number, part in enumerate(parts):
+            digest.update(b":" if number else b"")
+            digest.update((part.reveal() if isinstance(part, Secret) else part).encode())
+        return Secret(digest.hexdigest())
 
     def __repr__(self) -> str:
         return f"<Nonce {self.challenge.algorithm} used={self._count} proven={self.proven}>"

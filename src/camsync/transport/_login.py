@@ -47,7 +47,7 @@ class Reply(Protocol):
 
 
 R = TypeVar("R", bound=Reply)
-Send = Callable[["str | None"], R]
+Send = Callable[["Secret | None"], R]
 
 
 class _Basic:
@@ -56,10 +56,11 @@ class _Basic:
     def __init__(self) -> None:
         self.proven = False
 
-    def header(self, username: str, password: Secret, method: str, uri: str) -> str:
+    def header(self, username: str, password: Secret, method: str, uri: str) -> Secret:
         del method, uri  # Basic does not bind the request
-        token = base64.b64encode(f"{username}:{password.reveal()}".encode())
-        return f"Basic {token.decode()}"
+        return Secret(
+            f"Basic {base64.b64encode(f'{username}:{password.reveal()}'.encode()).decode()}"
+        )
 
 
 class Login:
@@ -69,22 +70,25 @@ class Login:
         basic_allowed: Whether Basic may be used when no Digest is on offer.
 
     Raises:
-        ConfigurationError: The user name cannot be sent in a header.
+        ConfigurationError: The user name or the password cannot be sent in a header.
     """
 
     def __init__(self, username: str, password: Secret, *, basic_allowed: bool = False) -> None:
-        if not username or any(ord(char) < ord(" ") for char in username):
-            msg = "the user name is empty or holds control characters"
-            raise ConfigurationError(msg)
-        if not password:
-            msg = f"the password of {username!r} is empty"
-            raise ConfigurationError(msg, next_step="no recorder takes an empty password")
         self.username = username
         self._password = password
         self._basic_allowed = basic_allowed
         self._scheme: Nonce | _Basic | None = None
         self._refusal: AuthenticationError | None = None
         self._lock = threading.Lock()
+        if not username or any(ord(char) < ord(" ") for char in username):
+            msg = "the user name is empty or holds control characters"
+            raise ConfigurationError(msg)
+        if not password:
+            msg = f"the password of {username!r} is empty"
+            raise ConfigurationError(msg, next_step="no recorder takes an empty password")
+        if not (_sendable(Secret(username)) and _sendable(password)):
+            msg = "the user name or the password holds half a character (a lone surrogate)"
+            raise ConfigurationError(msg, next_step="type it again; it was read as something else")
 
     def run(self, method: str, uri: str, send: Send[R]) -> R:
         """Send a request with whatever login the device wants.
@@ -129,7 +133,7 @@ class Login:
             self._scheme = None
             self._refusal = None
 
-    def _header(self, scheme: Nonce | _Basic, method: str, uri: str) -> str:
+    def _header(self, scheme: Nonce | _Basic, method: str, uri: str) -> Secret:
         return scheme.header(self.username, self._password, method, uri)
 
     def _first(self, method: str, uri: str, send: Send[R]) -> R:
@@ -218,3 +222,12 @@ class Login:
     @property
     def _proven(self) -> bool:
         return self._scheme is not None and self._scheme.proven
+
+
+def _sendable(secret: Secret) -> bool:
+    """Whether *secret* is proper text. The error that says no would hold it, so it ends here."""
+    try:
+        secret.reveal().encode()
+    except UnicodeEncodeError:
+        return False
+    return True

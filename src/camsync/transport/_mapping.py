@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import http.client
 import re
 import ssl
+import sys
 
 from collections.abc import Callable, Iterator
 
 import requests
 import urllib3.exceptions
 
+from .._secret import Secret
 from ..errors import (
     CamsyncError,
     CertificateError,
@@ -22,26 +25,44 @@ from ..errors import (
     UnreachableError,
 )
 from ._address import Address
-from ._tls import TLSPolicy, changed_certificate
+from ._tls import TLSPolicy
+from ._traces import chain, clean
 
 
 _DEEPEST = 8
 _NO_ANSWER = "it closed the connection without an answer"
-_FINGERPRINTS = re.compile(r"got \"?([0-9a-f]{64})")
+_TOO_OLD = re.compile(
+    "UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|WRONG_SSL_VERSION"
+    "|NO_PROTOCOLS_AVAILABLE|NO_CIPHERS|NO_SHARED_CIPHER|HANDSHAKE_FAILURE|INSUFFICIENT_SECURITY"
+    "|KEY_TOO_SMALL|MD_TOO_WEAK|WRONG_SIGNATURE_TYPE|SIGALG|UNSAFE_LEGACY_RENEGOTIATION"
+    "|key too weak|algorithm too weak"
+)
+_USE_OLD_TLS = (
+    "if the recorder is old: update its firmware, or pass old_tls=True (--old-tls), best with a pin; "
+    "TLS 1.0 and weak ciphers can be broken or downgraded by somebody in between"
+)
 
 
 @contextlib.contextmanager
-def mapped_errors(address: Address, tls: TLSPolicy) -> Iterator[None]:
-    """Translate everything that may leave requests, urllib3 and http.client inside the block."""
+def mapped_errors(address: Address, tls: TLSPolicy, sent: Secret | None = None) -> Iterator[None]:
+    """Translate everything that may leave requests, urllib3 and http.client inside the block.
+
+    Whatever leaves it, a mistake in the program too, has lost the variables of its frames: the
+    libraries keep the ``Authorization`` header there, and on their errors.
+
+    Args:
+        sent: The ``Authorization`` value in use, which a device may echo.
+    """
+    before = sys.exc_info()[1]
     try:
         yield
-    except CamsyncError:
-        raise
-    except _FOREIGN as error:
-        if isinstance(error, requests.exceptions.RequestException):
-            # The request holds the Authorization header, and a traceback would hold the request.
-            error.request = error.response = None
-        raise _translated(error, address, tls) from error
+    except BaseException as error:
+        clean(error, before, sent)
+        if isinstance(error, CamsyncError) or not isinstance(error, _FOREIGN):
+            raise
+        # Our own check of the certificate, wrapped by the libraries that it passed through
+        ours = [one for one in chain(error, before) if isinstance(one, CertificateError)]
+        raise copy.copy(ours[0]) if ours else _translated(error, address, tls) from error
 
 
 _FOREIGN = (
@@ -96,21 +117,30 @@ def unreachable(address: Address, reason: str) -> UnreachableError:
 
 def _tls_error(error: Exception, address: Address, tls: TLSPolicy) -> TLSError:
     text = str(error)
-    if tls.pin is not None and "ingerprint" in text:
-        found = _FINGERPRINTS.search(text.replace(":", ""))
-        return changed_certificate(tls.pin, f"sha256:{found.group(1)}" if found else None)
+    old = _TOO_OLD.search(text) is not None and not tls.old
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return CertificateError(
-            f"the certificate of {address} is not trusted, as with every recorder's own",
-            next_step="see its fingerprint with 'camsync doctor', compare it with the recorder's, "
-            "and pin it: verify='sha256:…'",
+            f"the certificate of {address} is not trusted"
+            + (
+                ": its key or its signature is too weak"
+                if old
+                else ", as with every recorder's own"
+            ),
+            next_step=_USE_OLD_TLS if old else _PIN_IT,
         )
     return TLSError(
         f"no TLS connection with {address}: {_reason(error)}",
-        next_step="check that the port is the HTTPS port; firmware before 2016 may be too old",
+        next_step=_USE_OLD_TLS if old else _LOOK_AT_THE_PORT,
     )
 
 
+_PIN_IT = (
+    "see it with 'camsync trust', compare its fingerprint with the recorder's own, "
+    "and pin it: verify='sha256:…'"
+)
+_LOOK_AT_THE_PORT = (
+    "check that the port is the HTTPS port; firmware before 2016 may be too old, see old_tls=True"
+)
 _Build = Callable[[Exception, Address, TLSPolicy], CamsyncError]
 _RULES: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (  # the most specific first
     ((requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError), _tls_error),

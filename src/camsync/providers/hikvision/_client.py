@@ -94,7 +94,7 @@ class IsapiClient:
             if answer.status == UNAUTHORIZED:
                 raise self._refused(answer.body)
             if answer.status != _OK:
-                error = error_for(answer.status, answer.body, answer.headers, path)
+                error = self._error(answer.status, answer.body, answer.headers, path)
                 error.retryable = error.retryable and not (final and final(error))
                 raise error
             return self._document(answer, path)
@@ -104,8 +104,13 @@ class IsapiClient:
     def _document(self, answer: Answer, path: str) -> _xml.Element:
         root = _xml.parse(answer.body, path)
         if _xml.local(root) == STATUS_ROOT and not status_of(root).ok:  # an error with HTTP 200
-            raise error_for(answer.status, answer.body, answer.headers, path)
+            raise self._error(answer.status, answer.body, answer.headers, path)
         return root
+
+    def _error(
+        self, status: int, body: bytes, headers: Mapping[str, str], path: str
+    ) -> CamsyncError:
+        return error_for(status, body, headers, path, self.transport.address)
 
     def get_unless(self, path: str, cancel: CancelToken | None) -> _xml.Element:
         """Fetch and parse a document, once, and stop waiting when *cancel* is set.
@@ -144,7 +149,7 @@ class IsapiClient:
             reply.close()
         if reply.status == UNAUTHORIZED:
             raise self._refused(content)
-        raise error_for(reply.status, content, reply.headers, path)
+        raise self._error(reply.status, content, reply.headers, path)
 
     def login_state(self) -> LoginState:
         """Ask for the lock state, without a login: that costs no try.

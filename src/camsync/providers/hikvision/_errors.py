@@ -26,9 +26,9 @@ from ...errors import (
     ProtocolError,
     RecordingNotFoundError,
     RequestRejectedError,
-    UnreachableError,
     UnsupportedError,
 )
+from ...transport import Address, redirect_error
 from . import _xml
 
 
@@ -150,14 +150,21 @@ def _json_status(body: bytes) -> Status | None:
     )
 
 
-def error_for(status: int, body: bytes, headers: Mapping[str, str], what: str) -> CamsyncError:
+def error_for(
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    what: str,
+    address: Address | None = None,
+) -> CamsyncError:
     """Build the error for an answer that is none of those wanted.
 
     Args:
         what: The request for messages, ``"ContentMgmt/search"``.
+        address: The device, to tell a redirect to itself from one to another place.
     """
     if status in _REDIRECTS:
-        return _redirect(status, headers, what)
+        return redirect_error(status, headers.get("Location"), what, address)
     report = read_status(body)
     if report is None:
         return _plain(status, body, headers, what)
@@ -183,18 +190,6 @@ def _plain(status: int, body: bytes, headers: Mapping[str, str], what: str) -> C
         f"the device answers to {what} with HTTP {status}{hint}",
         http_status=status,
         retry_after=retry_after(headers),
-    )
-
-
-def _redirect(status: int, headers: Mapping[str, str], what: str) -> CamsyncError:
-    target = headers.get("Location", "")
-    secure = target.lower().startswith("https://")
-    return UnreachableError(
-        f"the device redirects {what} {'to HTTPS' if secure else 'elsewhere'}, "
-        "and a login is never carried along",
-        http_status=status,
-        retryable=False,
-        next_step="use https=True (hikvisions://…)" if secure else "check host and port",
     )
 
 
@@ -238,8 +233,11 @@ def read_login_state(body: bytes) -> LoginState | None:
         root = _xml.parse(body, "Security/userCheck")
     except ProtocolError:
         return None
-    if _xml.local(root) not in {"userCheck", "ResponseStatus"}:
-        return None
+    return login_state_of(root) if _xml.local(root) in {"userCheck", STATUS_ROOT} else None
+
+
+def login_state_of(root: _xml.Element) -> LoginState:
+    """Read a parsed ``userCheck``."""
     seconds = _xml.number(root, "unlockTime")
     if seconds is None:
         seconds = _xml.number(root, "resLockTime")

@@ -57,18 +57,34 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "sha256-only": "login: Digest with SHA-256 only",
         "digest-no-qop": "login: Digest as in RFC 2069, without qop",
         "two-challenges": "login: two challenges, SHA-256 and MD5, either accepted",
+        "default-password": "login: userCheck calls the password the default one",
+        "risky-password": "login: userCheck calls the password risky",
         "unauthorized-midway": "login: the right password is refused from now on",
+        # -- TLS
+        "old-tls": "TLS: nothing newer than TLS 1.0, with the ciphers and hashes of its time",
         # -- Everything
         "redirect-https": "any request: 302 to the same path on port 443 with https",
         "redirect-elsewhere": "any request: 302 to another host",
+        "redirect-http": "any request: 302 to the same path on port 80 with http",
+        "redirect-same-host": "GET: 302 to the same path with moved=1 behind it, which is answered",
+        "redirect-loop": "any request: 302 to itself",
         "html-404": "any request: 404 with a web page, as from something that is no recorder",
         "reset-connection": "any request: the connection is reset",
     }
 )
 """Every fault with what it does. Login faults that are on at the same time add up."""
 
-_SCHEMES: Final = frozenset(
-    {"basic-only", "digest-and-basic", "sha256-only", "digest-no-qop", "two-challenges"}
+_SETTINGS: Final = frozenset(
+    {
+        "basic-only",
+        "digest-and-basic",
+        "sha256-only",
+        "digest-no-qop",
+        "two-challenges",
+        "old-tls",
+        "default-password",
+        "risky-password",
+    }
 )
 """Faults that describe the device's settings: on or off, but not for a number of times."""
 
@@ -87,13 +103,13 @@ class Faults:
         """Switch a fault on, for good or for the next *times*.
 
         Raises:
-            ConfigurationError: No such fault, *times* is not positive, or the fault is a way to
-                log in, which is either on or off.
+            ConfigurationError: No such fault, *times* is not positive, or the fault is a setting
+                of the device, such as a way to log in, which is either on or off.
         """
         if name not in FAULTS:
             msg = f"the simulator has no fault {name!r}"
             raise ConfigurationError(msg, next_step=f"use one of: {', '.join(FAULTS)}")
-        if times is not None and (times < 1 or name in _SCHEMES):
+        if times is not None and (times < 1 or name in _SETTINGS):
             msg = f"the fault {name!r} cannot be on for {times} times"
             raise ConfigurationError(msg)
         with self._lock:

@@ -29,6 +29,7 @@ from ._xmlout import Element
 
 _USER_CHECK: Final = "/ISAPI/Security/userCheck"
 _ELSEWHERE: Final = "http://recorder.invalid"
+_MOVED: Final = "moved"
 
 _DOCUMENTS: Final[Mapping[str, Callable[[Device], Element]]] = MappingProxyType(
     {
@@ -54,6 +55,7 @@ _NUMBERED: Final = re.compile(
     re.ASCII,
 )
 _LOWER: Final = {path.lower(): path for path in _DOCUMENTS}
+_REDIRECTS: Final = ("redirect-https", "redirect-elsewhere", "redirect-http", "redirect-loop")
 _SPECIAL: Final = ("/ISAPI/ContentMgmt/search", "/ISAPI/ContentMgmt/download", _USER_CHECK)
 
 
@@ -83,18 +85,29 @@ class Router:
             return self._error(request, refusal.problem, refusal.description)
 
     def _before(self, request: Request) -> Reply | None:
-        fault = self._device.faults.first(
-            "reset-connection", "redirect-https", "redirect-elsewhere", "html-404"
-        )
+        faults = self._device.faults
+        fault = faults.first("reset-connection", *_REDIRECTS, "html-404")
+        if fault is None and request.method == "GET" and _MOVED not in request.query:
+            fault = faults.first("redirect-same-host")
         if fault is None:
             return None
         if fault == "reset-connection":
             return Reply(reset=True)
         if fault == "html-404":
             return _missing()
-        start = f"https://{self._device.host}:443" if fault == "redirect-https" else _ELSEWHERE
         moved = html_reply(302, "Found", "moved")
-        return attrs.evolve(moved, headers=(("Location", start + request.target),))
+        return attrs.evolve(moved, headers=(("Location", self._target(fault, request)),))
+
+    def _target(self, fault: str, request: Request) -> str:
+        if fault == "redirect-same-host":
+            return f"{request.target}{'&' if request.query else '?'}{_MOVED}=1"
+        host = self._device.host
+        starts = {
+            "redirect-https": f"https://{host}:443",
+            "redirect-http": f"http://{host}:80",
+            "redirect-elsewhere": _ELSEWHERE,
+        }
+        return starts.get(fault, "") + request.target
 
     def _canonical(self, path: str) -> str:
         """Return the documented spelling where the device does not care about case."""

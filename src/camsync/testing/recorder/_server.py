@@ -83,7 +83,7 @@ class Server(ThreadingHTTPServer):
         stopped: threading.Event,
         traffic: Traffic,
         name: str | None = None,
-        context: ssl.SSLContext | None = None,
+        context: Callable[[], ssl.SSLContext] | None = None,
         bandwidth: float | None = None,
         total_bandwidth: float | None = None,
     ) -> None:
@@ -125,7 +125,7 @@ class Server(ThreadingHTTPServer):
         """Accept a connection; the TLS handshake is left to its own thread."""
         connection, address = super().get_request()
         if self._context is not None:
-            connection = self._context.wrap_socket(
+            connection = self._context().wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address

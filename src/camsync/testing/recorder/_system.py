@@ -138,7 +138,12 @@ def user_check(device: Device, *, ok: bool) -> Reply:
         statusString="OK" if ok else "Unauthorized",
         isActivated=True,
     )
-    if not ok:
+    if ok:
+        children += leaves(
+            isDefaultPassword=device.faults.take("default-password"),
+            isRiskPassword=device.faults.take("risky-password"),
+        )
+    else:
         children += leaves(
             lockStatus="lock" if lock.locked else "unlock",
             unlockTime=lock.seconds,

@@ -16,6 +16,8 @@ import attrs
 from camsync._time import utcnow
 from camsync.errors import MissingExtraError
 
+from ._faults import Faults
+
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Identity:
-    """A certificate (PEM text), its ``sha256:`` fingerprint, and a server context that uses it."""
+    """A certificate (PEM text), its ``sha256:`` fingerprint, and server contexts that use it."""
 
     certificate: str
     fingerprint: str
     context: ssl.SSLContext = attrs.field(repr=False)
+    old_context: ssl.SSLContext = attrs.field(repr=False)
+
+    def serving(self, faults: Faults) -> ssl.SSLContext:
+        """Return the context for the next connection."""
+        return self.old_context if faults.take("old-tls") else self.context
 
 
 def self_signed(host: str) -> Identity:
@@ -55,7 +62,10 @@ def self_signed(host: str) -> Identity:
     )
     digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
     return Identity(
-        certificate=pem.decode(), fingerprint=f"sha256:{digest}", context=_context(pem + secret)
+        certificate=pem.decode(),
+        fingerprint=f"sha256:{digest}",
+        context=_context(pem + secret),
+        old_context=_old(_context(pem + secret)),
     )
 
 
@@ -96,4 +106,12 @@ def _context(pem: bytes) -> ssl.SSLContext:
         path.touch(mode=0o600)
         path.write_bytes(pem)
         context.load_cert_chain(path)
+    return context
+
+
+def _old(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let *context* speak TLS 1.0 and nothing else."""
+    # Not TLSVersion.TLSv1, whose mention is a DeprecationWarning; nobody builds with SSL 3.0.
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
     return context

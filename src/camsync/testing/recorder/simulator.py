@@ -287,6 +287,7 @@ class RecorderSimulator(Observed):
         return self
 
     def _listen(self, device: Device) -> Server:
+        identity = self._identity
         return Server(
             (self.host, self._wanted_port),
             answer=self._router.answer,
@@ -294,7 +295,7 @@ class RecorderSimulator(Observed):
             stopped=device.stopped,
             traffic=self._traffic,
             name=device.who.server,
-            context=self._identity.context if self._identity is not None else None,
+            context=(lambda: identity.serving(device.faults)) if identity is not None else None,
             bandwidth=self._bandwidth,
             total_bandwidth=self._total_bandwidth,
         )
