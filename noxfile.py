@@ -61,10 +61,13 @@ MINIMUMS = (
     "av==17.0.0",
     "click==8.1.3",
     "cryptography==41.0.7",
+    "filelock==3.12.0",
     "keyring==24.0.0",
     "lxml==4.9.4",
+    "platformdirs==3.0.0",
     "requests==2.31.0",
     "rich==13.0.0",
+    "urllib3==2.0.0",
 )
 
 
@@ -177,9 +180,9 @@ def _look_inside(session: nox.Session, wheel: Path) -> None:
 
 @nox.session
 def cassettes(session: nox.Session) -> None:
-    """Fail when a test file holds anything that has the shape of a secret."""
+    """Fail when anything that is committed has the shape of a secret."""
     session.install(".[all]")
-    session.run("python", "-m", "camsync.testing.scrub", "tests")
+    session.run("python", "-m", "camsync.testing.scrub", ".")
 
 
 @nox.session(python=OLDEST)  # hikload pins an lxml without wheels for newer ones
@@ -213,7 +216,7 @@ def record(session: nox.Session) -> None:
     session.run(
         "pytest", "tests/integration/test_cassettes.py", env={"CAMSYNC_RECORD_CASSETTES": "1"}
     )
-    session.run("python", "-m", "camsync.testing.scrub", "tests")
+    session.run("python", "-m", "camsync.testing.scrub", ".")
 
 
 @nox.session

@@ -8,6 +8,7 @@ import platform
 import socket
 
 from importlib import metadata
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -53,6 +54,14 @@ def _is_loopback(address: object) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def _a_home_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _clean_environment: None
+) -> None:
+    """Keep the user's own profiles and stores out of the tests, and the reverse."""
+    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "camsync-home"))
 
 
 @pytest.fixture(autouse=True)

@@ -24,17 +24,28 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            msg = f"a secret must be a str, not {type(value).__name__}"
-            raise TypeError(msg)
+            kind = type(value).__name__
+            del value  # it may be a secret all the same, and tracebacks can show arguments
+            raise _wrong_type(kind)
         self._value = value
 
     @classmethod
     def of(cls, value: str | Secret) -> Secret:
-        """Wrap *value*, or pass on what is wrapped already."""
-        return value if isinstance(value, Secret) else cls(value)
+        """Wrap *value*, or pass on what is wrapped already.
+
+        Never raises: the caller's frame still shows a *value* of the wrong type (a password in
+        bytes, or in a list). Only the name of its type is kept then, and `reveal` raises.
+        """
+        if isinstance(value, Secret):
+            return value
+        return cls(value) if isinstance(value, str) else _WrongType(type(value).__name__)
 
     def reveal(self) -> str:
-        """Return the plain value. Call it as late as possible and keep the result nowhere."""
+        """Return the plain value. Call it as late as possible and keep the result nowhere.
+
+        Raises:
+            TypeError: What was wrapped by `of` is not a `str`.
+        """
         return self._value
 
     def __repr__(self) -> str:
@@ -47,12 +58,13 @@ class Secret:
         return format(_MASK, spec)
 
     def __bool__(self) -> bool:
-        return bool(self._value)
+        return bool(self.reveal())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        mine, theirs = (each.reveal().encode("utf-8", "surrogatepass") for each in (self, other))
+        return hmac.compare_digest(mine, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle for the value
 
@@ -65,3 +77,16 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+class _WrongType(Secret):
+    """Stands for an argument that is no text, of which nothing but the type's name is known."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        raise _wrong_type(self._value)
+
+
+def _wrong_type(kind: str) -> TypeError:
+    return TypeError(f"a secret must be a str, not {kind}")

@@ -1,23 +1,37 @@
-"""From a name or a URL to a provider, without importing any before it is needed."""
+"""From a name or a URL to a provider, and to the store of its password, importing none early."""
 
 from __future__ import annotations
 
 import importlib
+import os
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
-from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from ._places import config_folder
 from ._secret import Secret
-from .errors import ConfigurationError
+from ._url import ProviderUrl, read_url
+from .credentials import Credential, CredentialName, CredentialStore, first_of
+from .errors import ConfigurationError, MissingKeyError
+from .profiles import Profile, Profiles
 from .provider import Provider
 
 
 _TABLE = {"hikvision": "camsync.providers.hikvision:HikvisionISAPI"}
-_SECURE = {"hikvisions": "hikvision"}
+_STORES = {
+    "env": "camsync.credentials.env:EnvStore",
+    "keyring": "camsync.credentials.keyring:KeyringStore",
+    "file": "camsync.credentials.file:EncryptedFileStore",
+}
+STORE_VARIABLE = "CAMSYNC_STORE"
+KEY_VARIABLE = "CAMSYNC_KEY"
+KEY_FILE_VARIABLE = "CAMSYNC_KEY_FILE"
+PASSPHRASE_VARIABLE = "CAMSYNC_PASSPHRASE"  # noqa: S105 - the name of a variable
+STORE_FILE = "credentials.camsync"
 
 
 class _Factory(Protocol):
@@ -31,86 +45,186 @@ def available() -> Mapping[str, str]:
     return MappingProxyType(_TABLE)
 
 
-@attrs.frozen(kw_only=True)
-class ProviderUrl:
-    """Where and as whom to connect: ``hikvision://admin@192.168.1.64:8080``.
-
-    Attributes:
-        secure: Whether the scheme asks for TLS (``hikvisions``).
-    """
-
-    provider: str
-    host: str
-    port: int | None = None
-    username: str | None = None
-    secure: bool = False
-
-    def __str__(self) -> str:
-        user = f"{self.username}@" if self.username else ""
-        port = f":{self.port}" if self.port else ""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.provider}{'s' if self.secure else ''}://{user}{host}{port}"
-
-
-def parse_url(url: str) -> ProviderUrl:
+def parse_url(url: str | Secret) -> ProviderUrl:
     """Read a provider URL.
 
     Raises:
         ConfigurationError: The scheme is unknown, the host missing, or a password is in it.
     """
-    scheme, found, _ = url.partition("://")
-    scheme = scheme.lower()
-    provider = _SECURE.get(scheme, scheme)
-    if not found or provider not in _TABLE:
-        known = ", ".join(f"{name}://" for name in (*_TABLE, *_SECURE))
-        # The text before the colon cannot hold a password, what comes after it can.
-        msg = f"{scheme[:40]!r} is not a known kind of address" if found else "no scheme in the URL"
-        raise ConfigurationError(msg, next_step=f"begin with one of {known}")
-    try:
-        parts = urlsplit(url)
-        host, port, password = parts.hostname, parts.port, parts.password
-    except ValueError:
-        msg = "host or port of the URL cannot be read"
-        # Not `from error`: its text repeats what stands in the place of the port.
-        raise ConfigurationError(msg, next_step=f"write {provider}://USER@HOST:PORT") from None
-    if password is not None:
-        msg = "a password in a URL ends up in histories, logs and process lists"
-        raise ConfigurationError(
-            msg, next_step=f"write {provider}://USER@HOST and give the password separately"
-        )
-    if not host or parts.path.strip("/") or parts.query or parts.fragment:
-        msg = "the URL must hold a host, and nothing behind it"
-        raise ConfigurationError(msg, next_step=f"write {provider}://USER@HOST:PORT")
-    return ProviderUrl(
-        provider=provider,
-        host=host,
-        port=port,
-        username=unquote(parts.username) if parts.username else None,
-        secure=scheme in _SECURE,
-    )
+    url = Secret.of(url)  # first of all: tracebacks can show arguments
+    return read_url(url, tuple(_TABLE))
 
 
-def connect(url: str, *, password: str | Secret | None = None, **options: Any) -> Provider:
+@attrs.frozen(kw_only=True)
+class Target:
+    """Everything that `connect` needs to know about a device, but for the password.
+
+    Attributes:
+        url: The URL as it was read.
+        profile: The profile that it names, or None.
+        username: From the URL; None when the store has to say it.
+    """
+
+    url: ProviderUrl
+    profile: Profile | None
+
+    @property
+    def account(self) -> str:
+        """Under which the credential is stored: the profile's name, or ``host`` or ``host:port``."""
+        return self.profile.name if self.profile is not None else self.url.place
+
+    def options(self) -> dict[str, Any]:
+        """Return host and options as the provider's class takes them; the URL beats the profile."""
+        found = {} if self.profile is None else self.profile.options()
+        if self.url.secure and not found.get("https"):
+            found["https"] = True
+            found.pop("port", None)  # the profile's is the port for plain HTTP
+        if self.url.port is not None:
+            found["port"] = self.url.port
+        return found
+
+    @property
+    def host(self) -> str:
+        """Name or address of the device."""
+        return self.url.host if self.profile is None else self.profile.host
+
+
+def resolve(url: str | Secret, profiles: Profiles | None = None) -> Target:
+    """Read *url* and look whether it names a profile.
+
+    Raises:
+        ConfigurationError: The URL is unusable.
+        DamagedStoreError: The file of profiles is damaged.
+    """
+    url = Secret.of(url)  # first of all: tracebacks can show arguments
+    place = parse_url(url)
+    book = Profiles() if profiles is None else profiles
+    return Target(url=place, profile=book.find(place.provider, place.host, place.port))
+
+
+def connect(
+    url: str | Secret,
+    *,
+    password: str | Secret | None = None,
+    store: CredentialStore | None = None,
+    profiles: Profiles | None = None,
+    owner: str | None = None,
+    **options: Any,
+) -> Provider:
     """Make the provider for *url*. Nothing is sent before its first method call.
 
     Args:
-        url: ``hikvision://admin@192.168.1.64``; ``hikvisions://`` for TLS.
-        password: The password of the user in the URL.
-        options: Passed on to the provider's class.
+        url:
+            ``hikvision://front-shop`` (a profile, see ``camsync login``) or
+            ``hikvision://admin@192.168.1.64``; ``hikvisions://`` for TLS.
+        password: The password of the user in the URL. Without one, *store* is asked.
+        store: Where user name and password are kept; by default that of `open_store`.
+        profiles: By default the user's own, see `camsync.Profiles`.
+        owner: Whose credential to take from a store that serves several people.
+        options: Passed on to the provider's class; they beat those of the profile.
 
     Raises:
         ConfigurationError: The URL is unusable, or user or password are missing.
+        CredentialNotFoundError: No store holds the credential.
+        CredentialError: The store cannot be read.
     """
-    place = parse_url(url)
-    if place.username is None:
-        msg = "the URL names no user"
-        raise ConfigurationError(msg, next_step=f"write {place.provider}://USER@HOST")
+    url, password = Secret.of(url), None if password is None else Secret.of(password)
+    target = resolve(url, profiles)
+    given = {**target.options(), **options}
     if password is None:
-        msg = f"no password was given for {place}"
-        raise ConfigurationError(msg, next_step="pass password=…")
-    module, _, attribute = _TABLE[place.provider].partition(":")
+        credential = credential_for(target, store or open_store(), owner=owner)
+    else:
+        credential = Credential(username=_username(target), secret=password)
+    module, _, attribute = _TABLE[target.url.provider].partition(":")
     factory = cast("_Factory", getattr(importlib.import_module(module), attribute))
-    options.setdefault("port", place.port)
-    if place.secure:
-        options["https"] = True
-    return factory(place.host, place.username, password, **options)
+    return factory(target.host, credential.username, credential.secret, **given)
+
+
+def credential_for(
+    target: Target, store: CredentialStore, *, owner: str | None = None
+) -> Credential:
+    """Return what *store* holds for *target*.
+
+    Raises:
+        ConfigurationError: It is for another user than the URL's.
+        CredentialNotFoundError: It holds nothing.
+        CredentialError: It cannot be read.
+    """
+    credential = store.get(target.url.provider, target.account, owner=owner)
+    if target.url.username not in {None, credential.username}:
+        name = CredentialName(target.url.provider, target.account, owner)
+        msg = f"what is stored for {name} belongs to another user than {target.url.username!r}"
+        raise ConfigurationError(msg, next_step="leave the user out of the URL, or log in again")
+    return credential
+
+
+def _username(target: Target) -> str:
+    if target.url.username is None:
+        msg = f"a password was given for {target.url}, but no user"
+        raise ConfigurationError(msg, next_step=f"write {target.url.provider}://USER@HOST")
+    return target.url.username
+
+
+def open_store(
+    where: str | None = None, *, ask: Callable[[], str | Secret] | None = None
+) -> CredentialStore:
+    """Open the store of credentials that *where* names.
+
+    Args:
+        where:
+            ``"env"``, ``"keyring"``, ``"file"`` or ``"file:PATH"``. None means what the variable
+            ``CAMSYNC_STORE`` says, else a chain: the environment, the keyring of the system where
+            there is one, and the encrypted file ``credentials.camsync`` beside the profiles.
+        ask: Called for the file's passphrase when no variable gives key or passphrase.
+
+    The file's key is looked for when it is needed: in ``CAMSYNC_KEY``, in the file that
+    ``CAMSYNC_KEY_FILE`` names, or derived from ``CAMSYNC_PASSPHRASE``, in this order.
+
+    Raises:
+        ConfigurationError: *where* names no store.
+    """
+    chosen = where or os.environ.get(STORE_VARIABLE) or "auto"
+    kind, _, path = chosen.partition(":")
+    if chosen == "auto":
+        return _automatic(ask)
+    if kind == "file":
+        return _file_store(Path(path).expanduser() if path else config_folder() / STORE_FILE, ask)
+    if chosen in _STORES:
+        store: CredentialStore = _store_class(chosen)()
+        return store
+    msg = f"{chosen[:80]!r} is not a store of credentials"
+    raise ConfigurationError(msg, next_step="use env, keyring, file, or file:PATH")
+
+
+def _automatic(ask: Callable[[], str | Secret] | None) -> CredentialStore:
+    stores: list[CredentialStore] = [_store_class("env")()]
+    keyring = _store_class("keyring")()
+    if keyring.usable():
+        stores.append(keyring)
+    stores.append(_file_store(config_folder() / STORE_FILE, ask))
+    return first_of(*stores)
+
+
+def _file_store(path: Path, ask: Callable[[], str | Secret] | None) -> CredentialStore:
+    keys = importlib.import_module("camsync.credentials.keys")
+    store: CredentialStore
+    if os.environ.get(KEY_VARIABLE):
+        store = _store_class("file")(path, key=keys.KeyFromEnv(KEY_VARIABLE))
+    elif os.environ.get(KEY_FILE_VARIABLE):
+        store = _store_class("file")(path, key=keys.KeyFromFile(os.environ[KEY_FILE_VARIABLE]))
+    elif os.environ.get(PASSPHRASE_VARIABLE):
+        store = _store_class("file")(path, passphrase=keys.KeyFromEnv(PASSPHRASE_VARIABLE))
+    else:
+        store = _store_class("file")(path, passphrase=ask or _no_key)
+    return store
+
+
+def _no_key() -> Secret:
+    msg = "there is neither a key nor a passphrase for the file of credentials"
+    step = f"set {KEY_FILE_VARIABLE}, {KEY_VARIABLE} or {PASSPHRASE_VARIABLE}"
+    raise MissingKeyError(msg, next_step=step)
+
+
+def _store_class(name: str) -> Any:
+    module, _, attribute = _STORES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

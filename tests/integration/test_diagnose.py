@@ -173,3 +173,43 @@ def test_no_channels(caplog: pytest.LogCaptureFixture):
     assert checks["clock"].status is CheckStatus.WARNING
     assert "time_mode" in checks["clock"].advice
     assert "may be off" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("default-password", "its default password"), ("risky-password", "password risky")],
+)
+def test_a_password_that_the_device_warns_of(fault: str, words: str):
+    """The login works, and yet it is worth a warning with what to do."""
+    with RecorderSimulator(channels=1, hours=0.5, faults=[fault]) as simulator:
+        checks = _checks(simulator)
+
+    assert checks["login"].status is CheckStatus.WARNING
+    assert words in checks["login"].seen
+    assert "on the recorder" in checks["login"].advice
+    assert checks["search"].status is CheckStatus.OK
+
+
+def test_a_public_address(monkeypatch: pytest.MonkeyPatch):
+    """A recorder that the whole internet can reach is worth a warning."""
+    monkeypatch.setattr(
+        "camsync.providers.hikvision._diagnose.public_addresses", lambda _: ("8.8.8.8",)
+    )
+    with RecorderSimulator(channels=1, hours=0.5) as simulator:
+        checks = _checks(simulator)
+
+    assert checks["tcp"].status is CheckStatus.WARNING
+    assert "8.8.8.8" in checks["tcp"].seen
+    assert "VPN" in checks["tcp"].advice
+    assert checks["login"].status is CheckStatus.OK
+
+
+@pytest.mark.filterwarnings("ignore::camsync.InsecureConnectionWarning")
+def test_an_unchecked_certificate():
+    """verify=False works, and the connection test says what to use instead."""
+    with RecorderSimulator(channels=1, hours=0.5, tls=True) as simulator:
+        checks = _checks(simulator, https=True, verify=False)
+
+        assert checks["tls"].status is CheckStatus.WARNING
+        assert f"verify='{simulator.fingerprint}'" in checks["tls"].advice
+    assert checks["login"].status is CheckStatus.OK

@@ -501,6 +501,7 @@ def provider() -> Iterator[HikvisionISAPI]:
         yield provider
 
 
+@pytest.mark.filterwarnings("ignore::camsync.InsecureConnectionWarning")
 def test_arguments_are_checked_before_anything_is_sent():
     """Unusable arguments are configuration errors."""
     for options in (

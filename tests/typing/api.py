@@ -23,12 +23,23 @@ from camsync import (
     ChannelId,
     Check,
     Codec,
+    Credential,
+    CredentialName,
+    CredentialStore,
     Device,
     DeviceClock,
     DeviceId,
     Downloaded,
+    EncryptedFileStore,
+    EnvStore,
     Failed,
     HikvisionISAPI,
+    KeyFromEnv,
+    KeyFromFile,
+    KeyringStore,
+    MemoryStore,
+    Profile,
+    Profiles,
     Progress,
     Provider,
     Recording,
@@ -38,15 +49,47 @@ from camsync import (
     Secret,
     TimeSpan,
     Volume,
+    VpackTokenStore,
     connect,
     download,
     download_many,
+    fetch_certificate,
+    first_of,
+    open_store,
 )
 
 
 # One line for each provider: it fulfils the contract.
 p: Provider = HikvisionISAPI("192.168.1.64", "admin", "password")
 q: Provider = connect("hikvision://admin@192.168.1.64", password=Secret("password"))
+
+# One line for each store: it fulfils the contract.
+stores: list[CredentialStore] = [
+    MemoryStore(),
+    EnvStore(),
+    KeyringStore(),
+    EncryptedFileStore("credentials.camsync", passphrase="correct horse"),
+    EncryptedFileStore(Path("credentials.camsync"), key=KeyFromEnv()),
+    EncryptedFileStore("credentials.camsync", key=KeyFromFile("/etc/camsync/key")),
+    VpackTokenStore("tokens", "key"),
+    first_of(EnvStore(), MemoryStore()),
+    open_store("file", ask=lambda: "correct horse"),
+]
+
+
+def credentials(store: CredentialStore) -> None:
+    """Keeping a credential, and using it."""
+    store.set("hikvision", "front-shop", Credential(username="viewer", secret="password"))
+    credential = store.get("hikvision", "front-shop", owner="alice")
+    assert_type(credential, Credential)
+    assert_type(credential.secret, Secret)
+    assert_type(store.names("hikvision"), Sequence[CredentialName])
+    profiles = Profiles("profiles.json")
+    profiles.set(Profile(name="front-shop", provider="hikvision", host="192.168.1.64"))
+    assert_type(profiles.get("front-shop"), Profile)
+    recorder = connect("hikvision://front-shop", store=store, profiles=profiles, owner="alice")
+    assert_type(recorder, Provider)
+    assert_type(fetch_certificate("192.168.1.64").fingerprint, str)
 
 
 def construction(zone: dt.tzinfo) -> None:
@@ -62,12 +105,15 @@ def construction(zone: dt.tzinfo) -> None:
         time_mode="local",
         timeout=(5.0, 30.0),
         allow_basic=False,
+        old_tls=True,
+        learnt={"search": {}},
         settle=dt.timedelta(seconds=60),
         retry=RetryPolicy(attempts=2),
     )
     assert_type(recorder, HikvisionISAPI)
     HikvisionISAPI("192.168.1.64", "admin", "password", verify=Path("ca.pem"))
     HikvisionISAPI("192.168.1.64", "admin", "password", verify=True)
+    HikvisionISAPI("192.168.1.64", "admin", "password", https=True, verify=False)
     with recorder as entered:
         assert_type(entered, HikvisionISAPI)
     with connect("hikvision://admin@192.168.1.64", password="password") as provider:

@@ -18,9 +18,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "av": {"camsync.download"},
     "click": {"camsync.cli"},
-    "cryptography": {"camsync.credentials", "camsync.testing"},
+    "cryptography": {
+        "camsync.credentials",
+        "camsync.testing",
+        "camsync.transport._certificate",
+    },
+    "filelock": {"camsync._private"},
     "keyring": {"camsync.credentials.keyring"},
     "lxml": {"camsync.providers.hikvision._xml", "camsync.testing"},
+    "platformdirs": {"camsync._places"},
     "pytest": {"camsync.testing"},
     "requests": {"camsync.transport"},
     "rich": {"camsync.cli"},

@@ -1,104 +1,184 @@
 """Keeps secrets out of what is recorded and committed.
 
-`vcr_options` configures vcrpy so that cassettes of ISAPI hold no login; `find_secrets` looks for
-anything that has a secret's shape. ``python -m camsync.testing.scrub PATH…`` scans files and
-exits with 1 when it finds something.
+`vcr_options` configures vcrpy so that cassettes hold no login, no token and no signed URL;
+`find_secrets` looks for anything that has a secret's shape. ``python -m camsync.testing.scrub PATH…``
+scans files and folders, a whole checkout too, and exits with 1 when it finds something.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-
-SCRUBBED = "scrubbed"
-_LOGIN_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
-_SUFFIXES = frozenset(
-    {".yaml", ".yml", ".json", ".xml", ".txt", ".har", ".log", ".csv", ".headers"}
+from camsync._scrub import (
+    SCRUBBED,
+    Finding,
+    Scrubber,
+    find_identities,
+    find_real_secrets,
+    find_secrets,
 )
+from camsync._scrub._fakes import SECRET
+from camsync._scrub._tags import is_plain, kind_of
+
+
+__all__ = [
+    "SCRUBBED",
+    "Finding",
+    "Scrubber",
+    "find_identities",
+    "find_secrets",
+    "isapi_body",
+    "main",
+    "scan",
+    "scrub_request",
+    "scrub_response",
+    "vcr_options",
+]
+
+_LOGIN_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
+_DATA = frozenset(
+    {".yaml", ".yml", ".json", ".jsonl", ".xml", ".txt", ".har", ".log", ".csv", ".headers", ".env"}
+)
+_CODE = frozenset(
+    {
+        ".py",
+        ".pyi",
+        ".md",
+        ".rst",
+        ".toml",
+        ".cfg",
+        ".ini",
+        ".conf",
+        ".sh",
+        ".ps1",
+        ".bat",
+        ".ipynb",
+    }
+    | {".html", ".js", ".service", ".pem", ".key", ".crt", ".tsv", ""}
+)
+_SKIPPED = frozenset(
+    {
+        ".git",
+        ".venv",
+        "venv",
+        ".nox",
+        ".tox",
+        "build",
+        "dist",
+        "_build",
+        "node_modules",
+        "__pycache__",
+    }
+)
+_LARGEST = 16 * 1024 * 1024
 _SEARCH_ID = re.compile(rb"<searchID>[^<]*</searchID>")
 _HOST = re.compile(r"(?<=://)(127\.0\.0\.1|\[::1\]|localhost):\d+")
-
-# A shape, and what tells a value of that shape from an innocent or scrubbed one.
-_SHAPES: Mapping[str, re.Pattern[str]] = {
-    "Digest login": re.compile(r"Digest\s+username=", re.IGNORECASE),
-    "Basic login": re.compile(r"\bBasic\s+(?!scrubbed)[A-Za-z0-9+/]{8,}={0,2}(?![A-Za-z0-9+/])"),
-    "bearer token": re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{12,}", re.IGNORECASE),
-    "session cookie": re.compile(r"WebSession_[0-9a-z]+=[0-9a-f]{8,}", re.IGNORECASE),
-    "password in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>]+:[^\s/@\"'<>]+@"),
-    "password element": re.compile(
-        r"<(?:\w+:)?(?:password|adminPassword|loginPassword)>(?!\s*(?:scrubbed|\*+)?\s*<)[^<]+",
-        re.IGNORECASE,
-    ),
-    "secret in JSON": re.compile(
-        r"[\"'](?:password|appSecret|accessToken|token|sign|secret|sessionID)[\"']\s*:\s*"
-        r"[\"'](?!scrubbed|\*)[^\"']{6,}[\"']",
-        re.IGNORECASE,
-    ),
-    "encrypted token": re.compile(r"\bgAAAAA[A-Za-z0-9_-]{40,}"),
-    "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"),
-}
-
-
-@attrs.frozen
-class Finding:
-    """Something that looks like a secret; the thing itself is not kept.
-
-    Attributes:
-        kind: Which shape it has.
-        line: Line number from 1.
-    """
-
-    kind: str
-    line: int
-
-
-def find_secrets(text: str, known: Iterable[str] = ()) -> list[Finding]:
-    """Look for everything in *text* that has a secret's shape, or is one of the *known* secrets."""
-    literal = [re.compile(re.escape(secret)) for secret in known if secret]
-    patterns = [*_SHAPES.items(), *(("known secret", pattern) for pattern in literal)]
-    found = [
-        Finding(kind, text.count("\n", 0, match.start()) + 1)
-        for kind, pattern in patterns
-        for match in pattern.finditer(text)
-    ]
-    return sorted(found, key=lambda finding: finding.line)
+_SIGNED = re.compile(
+    r"(?<=[?&;])(token|sign|signature|digest|accessToken|kitToken|playToken|t|c|expires|x-amz-signature)"
+    r"=(?!scrubbed)[0-9A-Za-z%+/_.~=-]{8,4096}",
+    re.IGNORECASE,
+)
 
 
 def scan(paths: Iterable[Path]) -> Iterator[tuple[Path, Finding]]:
-    """Scan data files (YAML, JSON, XML, text, HAR) below *paths*; source code is left out."""
+    """Scan files, and all files below folders.
+
+    Data (YAML, JSON, XML, text, HAR) is searched for every shape of a secret; source code and
+    documentation, which speak of secrets all the time, for values that look real. Left out are
+    version control, environments, caches, builds, and binary files.
+    """
     for path in paths:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            if file.is_file() and file.suffix in _SUFFIXES:
-                for finding in find_secrets(file.read_text("utf-8", "replace")):
+        for file in _files(path) if path.is_dir() else [path]:
+            find = _search_for(file)
+            content = b"" if find is None or not file.is_file() else file.read_bytes()
+            if find is not None and content and b"\0" not in content and len(content) <= _LARGEST:
+                for finding in find(content.decode("utf-8", "replace")):
                     yield file, finding
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if (
+            path.is_symlink()
+            or path.name in _SKIPPED
+            or path.name.endswith((".egg-info", "_cache"))
+        ):
+            continue
+        if not path.is_dir():
+            yield path
+        elif not path.name.startswith(".") or path.name in {".ci", ".github", ".gitlab"}:
+            yield from _files(path)
+
+
+def _search_for(file: Path) -> Any:
+    if file.suffix in _DATA:
+        return lambda text: [*find_secrets(text), *find_identities(text)]
+    return find_real_secrets if file.suffix in _CODE else None
+
+
 def scrub_request(request: Any) -> Any:
-    """Take the login out of a vcrpy request (a ``before_record_request`` hook).
+    """Take login, tokens and signatures out of a vcrpy request (``before_record_request``).
 
     The port of a loopback address becomes 80, so that a cassette fits every run.
     """
     for name in [name for name in request.headers if name.lower() in _LOGIN_HEADERS]:
         del request.headers[name]
-    request.uri = _HOST.sub(r"\1:80", request.uri)
+    request.uri = _SIGNED.sub(rf"\1={SCRUBBED}", _HOST.sub(r"\1:80", request.uri))
+    body = getattr(request, "body", None)
+    if isinstance(body, bytes | str):
+        clean = _without_secrets(body)
+        if clean != body:
+            request.body = clean
     return request
 
 
 def scrub_response(response: dict[str, Any]) -> dict[str, Any]:
-    """Take cookies out of a vcrpy response (a ``before_record_response`` hook)."""
+    """Take cookies, tokens and signatures out of a vcrpy response (``before_record_response``)."""
     headers = response["headers"]
     for name in [name for name in headers if name.lower() in _LOGIN_HEADERS]:
         headers[name] = [SCRUBBED]
+    body = response.get("body", {}).get("string")
+    if isinstance(body, bytes | str):
+        clean = _without_secrets(body)
+        if clean != body:
+            response["body"]["string"] = clean
+            for name in [name for name in headers if name.lower() == "content-length"]:
+                headers[name] = [str(len(_bytes(clean)))]
     return response
+
+
+def _without_secrets(body: Any) -> Any:
+    """Return a body without tokens and signatures; names and addresses stay."""
+    if isinstance(body, bytes):
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:  # footage
+            return body
+        return _without_secrets(text).encode()
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return _SIGNED.sub(rf"\1={SCRUBBED}", body)
+    clean = _clean(value)
+    return body if clean == value else json.dumps(clean)
+
+
+def _clean(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _clean(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, key) for item in value]
+    if not isinstance(value, str):
+        return value
+    if kind_of(key) == SECRET and not is_plain(SECRET, value):
+        return SCRUBBED
+    return _SIGNED.sub(rf"\1={SCRUBBED}", value)
 
 
 def isapi_body(first: Any, second: Any) -> None:

@@ -19,7 +19,9 @@ from ...errors import (
 )
 from ...models import Channel, Check, CheckStatus, Recording
 from ...provider import Provider
+from ...transport import public_addresses
 from ._client import IsapiClient
+from ._errors import LoginState, login_state_of
 
 
 _LOOK_BACK_HOURS = 24
@@ -84,8 +86,17 @@ class Diagnosis:
             )
 
     def _tcp(self) -> Check:
-        self.client.transport.connect()
-        return _ok(f"{self.client.transport.address} accepts connections")
+        transport = self.client.transport
+        transport.connect()
+        seen = f"{transport.address} accepts connections"
+        public = public_addresses(transport.address.host)
+        if public:
+            return _warning(
+                f"{seen}; {', '.join(public)} can be reached from the whole internet",
+                "recorders with a forwarded port are scanned and broken into within hours: "
+                "close the port and use a VPN",
+            )
+        return _ok(seen)
 
     def _tls(self) -> Check:
         transport = self.client.transport
@@ -101,9 +112,14 @@ class Diagnosis:
             return Check(
                 name="tls",
                 status=CheckStatus.FAILED,
-                seen=f"{error.message}; it shows {shown}",
+                seen=error.message,
                 advice=f"if that is the recorder's own certificate, use verify='{shown}'",
                 category=error.category,
+            )
+        if not transport.verified:
+            return _warning(
+                f"any certificate is accepted (verify=False); this one is {shown}",
+                f"if that is the recorder's own certificate, use verify='{shown}'",
             )
         return _ok(f"the certificate is trusted; its fingerprint is {shown}")
 
@@ -135,7 +151,21 @@ class Diagnosis:
 
     def _login(self) -> Check:
         (device,) = self.provider.devices()
-        return _ok(f"logged in to {device.model} '{device.name}', firmware {device.firmware}")
+        seen = f"logged in to {device.model} '{device.name}', firmware {device.firmware}"
+        checked = self.client.get_optional("Security/userCheck")
+        state = LoginState() if checked is None else login_state_of(checked)
+        if state.default_password:
+            return _warning(
+                f"{seen}; the device says that this is its default password",
+                "change it on the recorder: it is the first one that an attacker tries",
+            )
+        if state.risky_password:
+            return _warning(
+                f"{seen}; the device calls this password risky",
+                "choose a longer one on the recorder: a weak one can be guessed from what a "
+                "login sends",
+            )
+        return _ok(seen)
 
     def _clock(self) -> Check:
         self.client.get("System/time")

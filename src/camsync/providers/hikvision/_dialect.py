@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import uuid
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from . import _xml
 
 
+_KEY = "search"
 _VER20 = "http://www.hikvision.com/ver20/XMLSchema"
 
 
@@ -73,6 +77,27 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(verb="GET"),
     Dialect(list_tag="trackIDList", verb="GET"),
 )
+LIST_TAGS = {"trackList": "trackIDList", "trackIDList": "trackList"}
+"""Each list tag's other: an empty answer may mean that a tag was not understood."""
+
+_ALL = tuple(attrs.evolve(dialect, list_tag=tag) for dialect in DIALECTS for tag in LIST_TAGS)
+
+
+def remember_dialect(dialect: Dialect | None) -> dict[str, Any]:
+    """Return *dialect* as JSON values to keep; nothing when none has been learnt."""
+    return {} if dialect is None else {_KEY: attrs.asdict(dialect)}
+
+
+def recall_dialect(learnt: Mapping[str, Any]) -> Dialect | None:
+    """Return the dialect in *learnt*, or None.
+
+    It is a hint: one that was kept by another version, or changed by hand, is as good as none.
+    """
+    fields = learnt.get(_KEY)
+    if not isinstance(fields, Mapping):
+        return None
+    known = [one for one in _ALL if attrs.asdict(one) == dict(fields)]
+    return known[0] if known else None
 
 
 def download_body(playback_uri: str) -> bytes:

@@ -7,14 +7,15 @@ import logging
 import threading
 import time
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
 from ..._cancel import CancelToken
 from ..._retry import RetryPolicy
+from ..._scrub import Scrubber
 from ..._secret import Secret
 from ..._time import DeviceClock, TimeSpan, WireTime, ZMeaning, utcnow
 from ..._zone import parse_timezone
@@ -24,20 +25,22 @@ from ...models import (
     Channel,
     Check,
     Device,
-    DeviceId,
     Recording,
     RecordingKey,
     RecordingKind,
     Volume,
 )
 from ...transport import Address, TLSPolicy, Transport, Verify
-from . import _xml
 from ._client import IsapiClient
 from ._clock import Look, given_meaning, measure_meaning, read_time, zone_of
 from ._diagnose import Diagnosis
+from ._dialect import recall_dialect, remember_dialect
 from ._download import Downloader, IsapiStream
-from ._inventory import PROVIDER, Lists, read_channels, read_device, read_volumes, track
+from ._dump import make_dump
+from ._facts import Facts
+from ._inventory import PROVIDER, read_channels, read_device, read_volumes, track
 from ._matches import Maker
+from ._observed import observe
 from ._search import Searcher
 
 
@@ -69,15 +72,17 @@ class HikvisionISAPI:
         https: Use TLS.
         verify:
             True for public roots, a CA file's path, or ``"sha256:…"`` to pin the recorder's own
-            certificate.
+            certificate. False accepts any certificate, with an `InsecureConnectionWarning`.
         timezone:
             The device's time zone (tzinfo, ``"Asia/Ho_Chi_Minh"``, ``"+08:00"``); None to ask it.
         time_mode:
             What ``Z`` means on the device: ``"local"``, ``"utc"``, or ``"auto"`` to measure it.
         timeout: Seconds to connect, and seconds of silence, before giving up; one number for both.
         allow_basic: Permit Basic login without TLS.
+        old_tls: Permit TLS 1.0 and weak ciphers, which recorders before about 2016 need.
         settle: How long after its end a recording still counts as in progress.
         retry: For connection trouble and a busy device.
+        learnt: What `learnt` gave earlier: hints that save questions, and are checked.
 
     Raises:
         ConfigurationError: An argument is unusable.
@@ -98,9 +103,12 @@ class HikvisionISAPI:
         time_mode: TimeMode = "auto",
         timeout: float | tuple[float, float] = (10.0, 60.0),
         allow_basic: bool = False,
+        old_tls: bool = False,
         settle: dt.timedelta = SETTLE,
         retry: RetryPolicy | None = None,
+        learnt: Mapping[str, Any] | None = None,
     ) -> None:
+        password = Secret.of(password)  # first of all: tracebacks can show arguments
         if time_mode not in {"auto", "local", "utc"}:
             msg = f"time_mode must be 'auto', 'local' or 'utc', not {time_mode!r}"
             raise ConfigurationError(msg)
@@ -110,22 +118,21 @@ class HikvisionISAPI:
         transport = Transport(
             Address.of(host, port, secure=https),
             username,
-            Secret.of(password),
-            tls=TLSPolicy.of(verify),
+            password,
+            tls=TLSPolicy.of(verify, old=old_tls),
             timeout=timeout,
             allow_basic=allow_basic,
         )
         self._client = IsapiClient(transport, _as_policy(retry))
-        self._searcher = Searcher(self._client, lambda: self._known_lists().kind)
+        self._facts = Facts(self._client)
+        self._searcher = Searcher(
+            self._client, lambda: self._facts.lists().kind, recall_dialect(learnt or {})
+        )
         self._downloader = Downloader(self._client)
-        # Taken in this order, never the other way round: clock, search, facts.
+        # Locks are taken in this order, never the other way round: clock, search, facts.
         self._clock_lock = threading.RLock()
-        self._facts_lock = threading.RLock()
-        self._serial: DeviceId | None = None
-        self._lists: Lists | None = None
         self._clock: DeviceClock | None = None
         self._clock_read = 0.0
-        self._sub_stream: bool | None = None
 
     @property
     def capabilities(self) -> Capability:
@@ -134,7 +141,12 @@ class HikvisionISAPI:
         SUB_STREAM is known after `channels`. No source shows a recorder that resumes a download,
         so RANGE is never set.
         """
-        return _BASE | (Capability.SUB_STREAM if self._sub_stream else Capability.NONE)
+        return _BASE | (Capability.SUB_STREAM if self._facts.sub_stream else Capability.NONE)
+
+    @property
+    def learnt(self) -> Mapping[str, Any]:
+        """What was found out about the device so far, as JSON values for a profile."""
+        return remember_dialect(self._searcher.dialect)
 
     def devices(self) -> Sequence[Device]:
         """Return the one device behind this address, freshly asked.
@@ -144,8 +156,8 @@ class HikvisionISAPI:
             CamsyncError: The device cannot be reached or makes no sense.
         """
         root = self._client.get("System/deviceInfo")
-        device = read_device(root, self._known_lists().kind)
-        self._serial = device.id
+        device = read_device(root, self._facts.lists().kind)
+        self._facts.serial = device.id
         return (device,)
 
     def channels(self, device: Device | None = None) -> Sequence[Channel]:
@@ -158,13 +170,10 @@ class HikvisionISAPI:
             ConfigurationError: *device* is another one.
             CamsyncError: The device cannot be asked.
         """
-        own = self._own(device.id if device else None)
-        with self._facts_lock:
-            self._lists = self._fetch_lists()
-            if self._sub_stream is None:
-                racm = self._client.get_optional("ContentMgmt/capabilities")
-                self._sub_stream = bool(_xml.flag(racm, "isSupportMainAndSubRecord"))
-            return tuple(read_channels(self._lists, own, sub_stream=self._sub_stream))
+        own = self._facts.own(device.id if device else None)
+        with self._facts.lock:
+            lists, sub_stream = self._facts.fresh_lists(), self._facts.ask_sub_stream()
+        return tuple(read_channels(lists, own, sub_stream=sub_stream))
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:
         """List disks, cards and network volumes; capacity and free space in bytes.
@@ -174,7 +183,7 @@ class HikvisionISAPI:
         Raises:
             CamsyncError: The device cannot be asked, or (intercoms) has no such list.
         """
-        own = self._own(device.id if device else None)
+        own = self._facts.own(device.id if device else None)
         return tuple(read_volumes(self._client.get("ContentMgmt/Storage"), own))
 
     def clock(self) -> DeviceClock:
@@ -191,7 +200,7 @@ class HikvisionISAPI:
             if self._time_mode != "auto":
                 clock = given_meaning(clock, ZMeaning(self._time_mode))
             else:
-                clock = measure_meaning(clock, self._known_lists().kind, self._looks())
+                clock = measure_meaning(clock, self._facts.lists().kind, self._looks())
             if not clock.certain:
                 _log.warning("the times of recordings may be off: %s", clock.reason)
             self._clock, self._clock_read = clock, time.monotonic()
@@ -214,7 +223,7 @@ class HikvisionISAPI:
             CamsyncError: The device cannot be asked. What was yielded before stays valid.
         """
         clock = self._known_clock()
-        own = self._own(_as_channel(channel).device)
+        own = self._facts.own(_as_channel(channel).device)
         maker = Maker(
             device=own,
             clock=clock,
@@ -241,7 +250,7 @@ class HikvisionISAPI:
             ConfigurationError: The channel belongs to another device.
             UnsupportedError: The device (some cameras) has no such calendar.
         """
-        self._own(_as_channel(channel).device)
+        self._facts.own(_as_channel(channel).device)
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
         return tuple(self._searcher.days(track_id, month.year, month.month))
 
@@ -255,7 +264,7 @@ class HikvisionISAPI:
         if key.provider != PROVIDER:
             msg = f"{key} is no key of a Hikvision device"
             raise ConfigurationError(msg)
-        self._own(key.device)
+        self._facts.own(key.device)
         channel = Channel(
             device=key.device, id=key.channel, name="", tracks=(f"{key.channel}{key.stream}",)
         )
@@ -285,7 +294,7 @@ class HikvisionISAPI:
             CamsyncError: Anything else that went wrong.
         """
         del offset
-        self._own(recording.key.device, cancel)
+        self._facts.own(recording.key.device, cancel)
         return self._downloader.open(recording, cancel)
 
     def diagnose(self) -> Iterator[Check]:
@@ -295,6 +304,24 @@ class HikvisionISAPI:
         is raised. The lock is looked at before the password is tried.
         """
         return Diagnosis(self, self._client).run()
+
+    def dump(self, *, scrubber: Scrubber | None = None) -> dict[str, Any]:
+        """Return the device's answers, made anonymous, for a bug report that reproduces.
+
+        `camsync.testing.RecorderSimulator` plays it. Serial numbers, addresses, names, accounts
+        and places are replaced by stable fakes, times are kept. A device that cannot do one thing
+        or another is recorded as such.
+
+        Raises:
+            AuthenticationError: The login is refused.
+        """
+        seen = observe(self, self._searcher)
+        return make_dump(
+            self._client,
+            scrubber=scrubber or Scrubber(),
+            observed=seen.facts,
+            search=seen.search,
+        )
 
     def retry_login(self) -> None:
         """Forget a refused login: the next call tries the password again, once."""
@@ -311,43 +338,8 @@ class HikvisionISAPI:
         self.close()
 
     def __repr__(self) -> str:
-        known = f" {self._serial}" if self._serial else ""
+        known = f" {self._facts.serial}" if self._facts.serial else ""
         return f"<HikvisionISAPI {self._client.transport.address}{known}>"
-
-    def _own(self, wanted: DeviceId | None = None, cancel: CancelToken | None = None) -> DeviceId:
-        """Return this device's serial number, asked at most once, after checking *wanted*.
-
-        File names are alike on all recorders: the wrong one would hand out the wrong footage.
-        """
-        with self._facts_lock:
-            if self._serial is None:
-                self._serial = read_device(self._identify(cancel)).id
-            own = self._serial
-        if wanted not in {None, own}:
-            msg = f"this connection leads to {own}, not to {wanted}"
-            raise ConfigurationError(msg, next_step="use the provider of that device")
-        return own
-
-    def _identify(self, cancel: CancelToken | None) -> _xml.Element:
-        path = "System/deviceInfo"
-        return self._client.get(path) if cancel is None else self._client.get_unless(path, cancel)
-
-    def _known_lists(self) -> Lists:
-        with self._facts_lock:
-            if self._lists is None:
-                self._lists = self._fetch_lists()
-            return self._lists
-
-    def _fetch_lists(self) -> Lists:
-        get = self._client.get_optional
-        proxies = get("ContentMgmt/InputProxy/channels")
-        has_proxies = proxies is not None and len(proxies) > 0
-        return Lists(
-            inputs=get("System/Video/inputs/channels"),
-            proxies=proxies,
-            status=get("ContentMgmt/InputProxy/channels/status") if has_proxies else None,
-            streams=get("Streaming/channels"),
-        )
 
     def _read_clock(self) -> DeviceClock:
         return zone_of(read_time(self._client.get("System/time")), self._timezone)
@@ -360,14 +352,14 @@ class HikvisionISAPI:
                 return known
             if known is None or not known.certain:
                 return self.clock()
-            self._serial = None  # by now another device may have this address
+            self._facts.serial = None  # by now another device may have this address
             fresh = attrs.evolve(self._read_clock(), z_means=known.z_means, reason=known.reason)
             self._clock, self._clock_read = fresh, time.monotonic()
             return fresh
 
     def _looks(self) -> list[Look]:
         """Return searches for `measure_meaning`: online channels first."""
-        listed = read_channels(self._known_lists(), self._own())
+        listed = read_channels(self._facts.lists(), self._facts.own())
         likely = sorted(listed, key=lambda channel: channel.online is False)[:_LOOKS]
         return [self._look(channel.tracks[0]) for channel in likely]
 

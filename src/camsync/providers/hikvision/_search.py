@@ -25,7 +25,7 @@ from ...errors import (
 from ...models import DeviceKind
 from . import _xml
 from ._client import IsapiClient
-from ._dialect import DIALECTS, Dialect, daily_body
+from ._dialect import DIALECTS, LIST_TAGS, Dialect, daily_body
 from ._matches import Match, Page, read_page
 
 
@@ -40,7 +40,6 @@ _MOST_MATCHES = 4000
 _FORBIDDEN = 403
 _FIRST_TRACK = "101"
 _REPEATED = dt.timedelta(hours=2)
-_TAGS = {"trackList": "trackIDList", "trackIDList": "trackList"}
 
 
 class WrongTrackError(ProtocolError):
@@ -56,11 +55,15 @@ class Searcher:
 
     Args:
         kind: What the device is; cameras say "nothing found" in their own way.
+        hint: The dialect that the device understood earlier. It is tried first and checked.
     """
 
-    def __init__(self, client: IsapiClient, kind: Callable[[], DeviceKind]) -> None:
+    def __init__(
+        self, client: IsapiClient, kind: Callable[[], DeviceKind], hint: Dialect | None = None
+    ) -> None:
         self._client = client
         self._kind = kind
+        self._hint = hint
         self._lock = threading.Lock()
         self._dialect: Dialect | None = None
         self._proven = False
@@ -154,7 +157,7 @@ class Searcher:
 
     def _learn(self, track: str, start: str, end: str) -> list[Match]:
         errors: list[CamsyncError] = []
-        for dialect in DIALECTS:
+        for dialect in self._order():
             try:
                 matches = self._pages(dialect, track, start, end)
             except _MISUNDERSTOOD as error:
@@ -168,9 +171,14 @@ class Searcher:
         odd = [error for error in errors if isinstance(error, WrongTrackError)]
         raise (odd or errors)[0]
 
+    def _order(self) -> Iterator[Dialect]:
+        if self._hint is not None:
+            yield self._hint
+        yield from (dialect for dialect in DIALECTS if dialect != self._hint)
+
     def _confirm_nothing(self, dialect: Dialect, track: str, start: str, end: str) -> list[Match]:
         """Ask with the other list tag: an empty answer may mean that the tag was not understood."""
-        other = attrs.evolve(dialect, list_tag=_TAGS[dialect.list_tag])
+        other = attrs.evolve(dialect, list_tag=LIST_TAGS[dialect.list_tag])
         try:
             found = self._pages(other, track, start, end)
         except _MISUNDERSTOOD:
