@@ -2,79 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+import contextlib
+
+from pathlib import Path
 
 import click
 
-from ..errors import UnsupportedError
-from ..models import Check, CheckStatus
-from ..provider import Provider
-from ._advice import words
+from ..models import CheckStatus
+from ._bundle import recorded_log, write_bundle
+from ._checks import check_code, show_check, steps_of
 from ._connection import Target, connected, connection_options
-from ._exit import CODES, FAILED, OK
+from ._dump import READ_IT, refuse_existing
+from ._exit import OK
 from ._json import check_json
 from ._options import common_options, pass_output
 from ._output import Output
 
 
-_STYLES = MappingProxyType(
-    {
-        CheckStatus.OK: "green",
-        CheckStatus.WARNING: "yellow",
-        CheckStatus.FAILED: "bold red",
-        CheckStatus.SKIPPED: "dim",
-    }
-)
-
-
-@runtime_checkable
-class Diagnosing(Protocol):
-    """A provider that can test its connection."""
-
-    def diagnose(self) -> Iterator[Check]:
-        """Yield the steps as they are done."""
-        ...
-
-
 @click.command()
 @connection_options
+@click.option(
+    "--bundle",
+    metavar="FILE.zip",
+    help="Also write a zip for a bug report: this test, a dump, the log, versions; anonymised.",
+)
 @common_options
 @pass_output
-def doctor(output: Output, target: Target) -> int:
+def doctor(output: Output, target: Target, bundle: str | None) -> int:
     """Test the connection step by step and say what to do.
 
     \b
     camsync doctor hikvision://admin@192.168.1.64
     camsync doctor hikvisions://admin@192.168.1.64 --verify sha256:HEX --json
+    camsync doctor hikvision://admin@192.168.1.64 --bundle report.zip
 
     The steps are TCP, TLS, lock state, login, clock (and what 'Z' means), channels, search, and the
     first bytes of a download. A wrong password costs one failed login, never more. The exit code
     is that of the first step that failed.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    with connected(output, target) as provider:
+    path = None if bundle is None else Path(bundle)
+    with contextlib.ExitStack() as stack:
+        log: list[str] = []
+        if path is not None:
+            refuse_existing(path)
+            log = stack.enter_context(recorded_log())
+        provider = stack.enter_context(connected(output, target))
         checks = []
-        for check in _diagnose(provider):
+        for check in steps_of(provider):
             checks.append(check)
-            _show(output, check)
+            show_check(output, check)
+        if path is not None:
+            said = write_bundle(path, provider, checks, log, target.url)
+            for line in (f"written: {path}", said, READ_IT):
+                output.line(line)
     failed = [check for check in checks if check.status is CheckStatus.FAILED]
-    output.document({"ok": not failed, "checks": [check_json(check) for check in checks]})
-    return _code(failed[0]) if failed else OK
-
-
-def _diagnose(provider: Provider) -> Iterator[Check]:
-    if not isinstance(provider, Diagnosing):
-        msg = f"the provider {provider.name!r} has no connection test"
-        raise UnsupportedError(msg)
-    return provider.diagnose()
-
-
-def _show(output: Output, check: Check) -> None:
-    output.line(f"{check.status.value:8} {check.name:9} {words(check.seen)}", _STYLES[check.status])
-    if check.advice:
-        output.line(f"{'':19}-> {words(check.advice)}")
-
-
-def _code(failed: Check) -> int:
-    return FAILED if failed.category is None else CODES[failed.category]
+    document = {"ok": not failed, "checks": [check_json(check) for check in checks]}
+    output.document(document if path is None else {**document, "bundle": str(path)})
+    return check_code(failed[0]) if failed else OK
