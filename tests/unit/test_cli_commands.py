@@ -20,8 +20,12 @@ from camsync import (
     Check,
     CheckStatus,
     Codec,
+    Credential,
     Device,
     DeviceId,
+    EncryptedFileStore,
+    Profile,
+    Profiles,
     Recording,
     RecordingKey,
     RecordingKind,
@@ -31,6 +35,7 @@ from camsync import (
 )
 from camsync._zone import parse_timezone
 from camsync.cli import _app, _options, main
+from camsync.credentials.keys import new_key
 
 
 URL = "hikvision://admin@nvr.test"
@@ -97,6 +102,12 @@ class SilentProvider:
 
     def close(self):
         """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _a_home(monkeypatch, tmp_path):
+    """Profiles and stores of its own."""
+    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -309,7 +320,7 @@ def test_the_connection_options_reach_the_provider(provider, capsys, tmp_path):
     """Each option under the name that HikvisionISAPI gives it."""
     run(
         capsys,
-        *("channels", URL, "--verify", str(tmp_path), "--insecure-basic"),
+        *("channels", URL, "--verify", str(tmp_path), "--insecure-basic", "--old-tls"),
         *("--timezone", "+08:00", "--time-mode", "local", "--timeout", "30"),
     )
     (_url, options), *_rest = provider.connections
@@ -318,10 +329,43 @@ def test_the_connection_options_reach_the_provider(provider, capsys, tmp_path):
         "password": Secret(PASSWORD),
         "verify": tmp_path,
         "allow_basic": True,
+        "old_tls": True,
         "timezone": parse_timezone("+08:00"),
         "time_mode": "local",
         "timeout": (10.0, 30.0),
     } == options
+
+
+def test_nothing_is_verified_only_on_request(provider, capsys):
+    """And not together with something to verify against."""
+    run(capsys, "channels", URL, "--insecure-no-verify")
+
+    assert False is provider.connections[0][1]["verify"]
+    code, _out, err = run(
+        capsys, "channels", URL, "--insecure-no-verify", "--verify", "sha256:" + "0" * 64
+    )
+    assert 2 == code
+    assert "contradict each other" in err
+
+
+def test_the_name_of_a_profile_is_enough(provider, capsys, tmp_path):
+    """With or without a scheme; the user comes from the store, and nothing is written."""
+    Profiles().set(Profile(name="front-shop", provider="hikvision", host="nvr.test"))
+    store = EncryptedFileStore(tmp_path / "passwords", key=new_key())
+    credential = Credential(username="b@d user", secret=PASSWORD)
+    store.set("hikvision", "front-shop", credential)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "open_store", lambda *_arguments, **_options: store)
+        for name in ("front-shop", "hikvision://front-shop", "HIKVISIONS://FRONT-SHOP"):
+            assert 0 == run(capsys, "channels", name)[0]
+
+    assert [
+        "hikvision://b%40d%20user@front-shop",
+        "hikvision://b%40d%20user@front-shop",
+        "hikvisions://b%40d%20user@front-shop",
+    ] == [url for url, _options in provider.connections]
+    assert [Secret(PASSWORD)] * 3 == [one["password"] for _url, one in provider.connections]
+    assert "b@d user" == registry.parse_url(provider.connections[0][0]).username
 
 
 def test_a_fingerprint_is_no_file_name(provider, capsys):
@@ -375,6 +419,7 @@ def test_without_a_password_and_a_terminal_it_ends(provider, capsys, monkeypatch
         (errors.RecordingInProgressError("growing"), 13),
         (errors.ShortReadError("short"), 14),
         (errors.DiskFullError("full"), 15),
+        (errors.WrongKeyError("another"), 16),
         (KeyboardInterrupt(), 130),
         (RuntimeError("surprise"), 1),
     ],
@@ -508,10 +553,16 @@ def test_without_a_command_there_is_help(capsys):
     assert "130 Ctrl-C" in out
 
 
-@pytest.mark.parametrize("command", ["demo", "channels", "search", "download", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("demo", "channels", "search", "download", "doctor", "dump"),
+        *("login", "profiles", "logout", "trust", "store show", "store rotate"),
+    ],
+)
 def test_every_command_explains_itself(capsys, command):
     """--help works everywhere and names --json."""
-    code, out, _err = run(capsys, command, "--help")
+    code, out, _err = run(capsys, *command.split(), "--help")
 
     assert 0 == code
     assert "--json" in out

@@ -1,4 +1,4 @@
-"""Where the password comes from."""
+"""Where user name and password come from."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import types
 import click
 import pytest
 
-from camsync import Secret
+from camsync import Credential, Profile, Profiles, Secret, errors, registry
 from camsync.cli._output import Output
-from camsync.cli._password import VARIABLE, find_password
-from camsync.credentials import keyring as ours
-from camsync.errors import ConfigurationError, MissingExtraError
+from camsync.cli._password import VARIABLE, Sources, find_credential
+from camsync.cli._place import find_place
+from camsync.credentials.keys import new_key
+from camsync.errors import ConfigurationError
+
+
+URL = "hikvision://admin@nvr.test:8080"
 
 
 class Terminal(io.StringIO):
@@ -24,10 +28,50 @@ class Terminal(io.StringIO):
         return True
 
 
-def find(*, file=None, keyring=False):
-    """Look for the password as the commands do."""
+@pytest.fixture(autouse=True)
+def _a_home(monkeypatch, tmp_path):
+    """An encrypted file of its own, whose key is in the environment."""
+    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Somebody at the terminal who gives these answers; the questions are kept."""
+    answers, questions = [], []
+
+    def prompt(text, **options):
+        questions.append((text, options))
+        return answers.pop(0)
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "prompt", prompt)
+    return types.SimpleNamespace(answers=answers, questions=questions)
+
+
+def find(url=URL, *, file=None, store=None):
+    """Look for user and password as the commands do."""
     output = Output.standard(json=False)
-    return find_password(output, "nvr.test:8080", "admin", file=file, keyring=keyring)
+    place = find_place(Secret(url))
+    return find_credential(output, place, Sources(file=file, store=store))
+
+
+def secret(**sources):
+    """The password that is found for the URL that names the user."""
+    return find(**sources).secret
+
+
+def keep(account, username="admin", secret="stored"):
+    """Store a credential."""
+    credential = Credential(username=username, secret=secret)
+    registry.open_store().set("hikvision", account, credential)
+    return credential
+
+
+def remember(name="front-shop"):
+    """Make a profile."""
+    Profiles().set(Profile(name=name, provider="hikvision", host="nvr.test"))
 
 
 def write(path, content, mode=0o600):
@@ -49,7 +93,7 @@ def write(path, content, mode=0o600):
 )
 def test_a_file_gives_its_content_without_one_line_end(tmp_path, content, password):
     """Editors end files with a newline; nothing else is stripped."""
-    assert Secret(password) == find(file=write(tmp_path / "pw", content))
+    assert Secret(password) == secret(file=write(tmp_path / "pw", content))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of others exist on POSIX only")
@@ -58,7 +102,7 @@ def test_a_file_that_others_can_read_is_warned_about(tmp_path, capsys, mode, war
     """The password is used all the same, and the warning says how to close the file."""
     name = write(tmp_path / "pw", b"geheim\n", mode)
 
-    assert Secret("geheim") == find(file=name)
+    assert Secret("geheim") == secret(file=name)
     assert warned == ("chmod 600" in capsys.readouterr().err)
 
 
@@ -85,120 +129,159 @@ def test_a_dash_reads_stdin(monkeypatch):
     stdin = types.SimpleNamespace(buffer=io.BytesIO(b"piped\n"))
     monkeypatch.setattr(sys, "stdin", stdin)
 
-    assert Secret("piped") == find(file="-")
+    assert Secret("piped") == secret(file="-")
 
 
 def test_the_file_wins_over_the_environment(tmp_path, monkeypatch):
     """What was said on the command line comes first."""
     monkeypatch.setenv(VARIABLE, "from-env")
 
-    assert Secret("geheim") == find(file=write(tmp_path / "pw", b"geheim"))
+    assert Secret("geheim") == secret(file=write(tmp_path / "pw", b"geheim"))
 
 
-def test_the_environment_wins_over_the_keyring(monkeypatch):
-    """CAMSYNC_PASSWORD is taken before the keyring is asked."""
+def test_the_environment_counts_for_a_named_user_only(monkeypatch):
+    """CAMSYNC_PASSWORD of one recorder, sent to another one, would be a failed login there."""
     monkeypatch.setenv(VARIABLE, "from-env")
+    remember()
+    keep("front-shop")
 
-    assert Secret("from-env") == find(keyring=True)
-
-
-def test_the_keyring_is_asked_for_host_and_port(monkeypatch):
-    """The entry is named after the address in the URL."""
-    asked = []
-    monkeypatch.setattr(
-        ours, "password_for", lambda target, user: asked.append((target, user)) or Secret("stored")
-    )
-
-    assert Secret("stored") == find(keyring=True)
-    assert [("nvr.test:8080", "admin")] == asked
-
-
-def test_somebody_at_a_terminal_is_asked_without_echo(monkeypatch):
-    """The prompt goes to stderr, hides what is typed, and says whose password it wants."""
-    asked = []
-
-    def prompt(text, **options):
-        asked.append((text, options))
-        return "typed"
-
-    monkeypatch.setattr(sys, "stdin", Terminal())
-    monkeypatch.setattr(click, "prompt", prompt)
-
-    assert Secret("typed") == find()
-    assert [("Password of admin on nvr.test:8080", {"hide_input": True, "err": True})] == asked
-
-
-def test_without_a_terminal_the_ways_are_named(monkeypatch):
-    """A script that gives no password gets an error, not a prompt that hangs."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-
-    with pytest.raises(ConfigurationError, match="no terminal to ask") as caught:
-        find()
-
-    assert "--password-file" in str(caught.value.next_step)
-    assert VARIABLE in str(caught.value.next_step)
-
-
-class KeyringError(Exception):
-    """Stands for keyring's root error."""
-
-
-class NoKeyringError(KeyringError):
-    """Stands for keyring's error when no backend is viable."""
-
-
-@pytest.fixture
-def system_keyring(monkeypatch):
-    """A keyring package whose answers the test sets."""
-    errors = types.ModuleType("keyring.errors")
-    errors.KeyringError, errors.NoKeyringError = KeyringError, NoKeyringError
-    package = types.ModuleType("keyring")
-    package.errors, package.entries = errors, {}
-
-    def get_password(service, username):
-        answer = package.entries.get((service, username))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    package.get_password = get_password
-    monkeypatch.setitem(sys.modules, "keyring", package)
-    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
-    return package.entries
-
-
-def test_the_stored_password_is_given_as_a_secret(system_keyring):
-    """The entry is ``camsync:HOST``, the name that the documentation gives."""
-    system_keyring["camsync:nvr.test", "admin"] = "stored"
-
-    assert Secret("stored") == ours.password_for("nvr.test", "admin")
+    assert Secret("from-env") == secret()
+    assert Secret("stored") == find("hikvision://front-shop").secret
+    assert Secret("stored") == find("front-shop").secret
 
 
 @pytest.mark.parametrize(
-    ("answer", "message", "step"),
+    ("url", "account"),
     [
-        (None, "holds no password", "keyring set camsync:nvr.test admin"),
-        ("", "holds no password", "keyring set camsync:nvr.test admin"),
-        (NoKeyringError("none"), "no usable keyring", "--password-file"),
-        (KeyringError("locked"), "admin on nvr.test: locked", "unlock"),
-        (KeyringError(), "KeyringError", "unlock"),
+        (URL, "nvr.test:8080"),
+        ("hikvision://nvr.test", "nvr.test"),
+        ("hikvision://front-shop", "front-shop"),
+        ("hikvision://admin@front-shop", "front-shop"),
+        ("front-shop", "front-shop"),
     ],
 )
-def test_a_keyring_that_gives_nothing_says_why(system_keyring, answer, message, step):
-    """Nothing stored, no backend, or a locked one: three different next steps."""
-    system_keyring["camsync:nvr.test", "admin"] = answer
+def test_the_store_is_asked_for_the_profile_or_the_place(url, account):
+    """Under the profile's name, or host and port."""
+    if account == "front-shop":
+        remember()
+    expected = keep(account)
+
+    assert expected == find(url)
+
+
+def test_the_store_can_be_chosen(monkeypatch):
+    """--store wins over CAMSYNC_STORE."""
+    keep("nvr.test:8080")
+    monkeypatch.setenv("CAMSYNC_STORE", "env")
+
+    assert Secret("stored") == secret(store="file")
+
+
+def test_a_file_takes_the_user_from_the_store(tmp_path):
+    """A new password for this one run; who logs in is known."""
+    remember()
+    keep("front-shop", "viewer")
+    found = find("front-shop", file=write(tmp_path / "pw", b"geheim"))
+
+    assert Credential(username="viewer", secret="geheim") == found
+
+
+def test_a_file_without_a_known_user(tmp_path, asked):
+    """Somebody is asked; a script is told how to name the user."""
+    remember()
+    name = write(tmp_path / "pw", b"geheim")
+    asked.answers.append("viewer")
+
+    assert "viewer" == find("front-shop", file=name).username
+    assert "User name on front-shop" == asked.questions[0][0]
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "step"),
+    [
+        (URL, "no password for admin on nvr.test:8080 .*no terminal", "camsync login"),
+        (URL, "no credential for hikvision account 'nvr.test:8080'", VARIABLE),
+        ("hikvision://nvr.test", "nor a store names the user", "there are no profiles yet"),
+        ("hikvision://other", "nor a store names the user", "there are no profiles yet"),
+    ],
+)
+def test_a_script_is_told_every_way(monkeypatch, url, message, step):
+    """An error, and no question that hangs."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
 
     with pytest.raises(ConfigurationError, match=message) as caught:
-        ours.password_for("nvr.test", "admin")
+        find(url)
 
     assert step in str(caught.value.next_step)
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch):
-    """The optional dependency is missing: the error says what to install."""
-    monkeypatch.setitem(sys.modules, "keyring", None)
+def test_a_slip_in_the_name_shows_the_names(monkeypatch):
+    """What was typed is not repeated: it may have been a password."""
+    remember()
 
-    with pytest.raises(MissingExtraError, match="keyring") as caught:
-        ours.password_for("nvr.test", "admin")
+    with pytest.raises(ConfigurationError, match="no profile of that name") as caught:
+        find("front-shpo")
 
-    assert "[keyring]" in str(caught.value.next_step)
+    assert "the profiles are: front-shop; or write hikvision://" in str(caught.value.next_step)
+    assert "shpo" not in str(caught.value)
+
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ConfigurationError, match="names the user") as caught:
+        find("hikvision://front-shpo")
+    assert "the profiles are: front-shop" in str(caught.value.next_step)
+
+    with pytest.raises(ConfigurationError, match="names the user") as caught:
+        find("front-shop")
+    assert "profiles" not in str(caught.value.next_step)
+
+
+def test_somebody_at_a_terminal_is_asked_without_echo(asked, capsys):
+    """The prompt goes to stderr, hides what is typed, and says whose password it wants."""
+    asked.answers.append("typed")
+
+    assert Secret("typed") == secret()
+    expected = ("Password of admin on nvr.test:8080", {"hide_input": True, "err": True})
+    assert [expected] == asked.questions
+    assert "'camsync login' stores it" in capsys.readouterr().err
+
+
+def test_user_and_password_are_asked_for_a_profile_without(asked):
+    """As after `camsync trust`."""
+    remember()
+    asked.answers += ["viewer", "typed"]
+
+    assert Credential(username="viewer", secret="typed") == find("front-shop")
+
+
+def test_another_user_than_the_stored_one(asked, monkeypatch):
+    """His password is asked for; the stored one is not tried."""
+    keep("nvr.test:8080", "viewer")
+    asked.answers.append("typed")
+
+    assert Credential(username="admin", secret="typed") == find()
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
+        find()
+
+
+def test_a_store_that_cannot_be_read_is_an_error(monkeypatch, asked):
+    """A wrong key must not end in a question for the password."""
+    keep("nvr.test:8080")
+    monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
+
+    with pytest.raises(errors.WrongKeyError):
+        find()
+
+    assert [] == asked.questions
+
+
+def test_without_a_key_and_a_terminal_the_variables_are_named(monkeypatch):
+    """A script is never asked for a passphrase."""
+    keep("nvr.test:8080")
+    monkeypatch.delenv("CAMSYNC_KEY")
+
+    with pytest.raises(errors.CredentialError) as caught:
+        find()
+
+    assert caught.value.next_step

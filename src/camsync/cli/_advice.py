@@ -17,16 +17,26 @@ LOCKED = (
     "wait until the lock ends, or unlock on the recorder under System > User; "
     "until then even the right password is refused"
 )
-
 _WHOLE = {
     AuthenticationError.default_next_step: REFUSED,
     AccountLockedError.default_next_step: LOCKED,
+    "give its key as key=": "set CAMSYNC_KEY_FILE or CAMSYNC_KEY",
+    "give its passphrase as passphrase=": (
+        "unset CAMSYNC_KEY and CAMSYNC_KEY_FILE, and set CAMSYNC_PASSPHRASE or be asked"
+    ),
 }
 _PHRASES = tuple(
     (re.compile(library), option)
     for library, option in (
         (r"\bverify='(sha256:[^']*)'", r"--verify \1"),
         (r"^verify: ", "--verify: "),
+        (r"\bverify=False", "--insecure-no-verify"),
+        (r"\bverify=(?!\w)", "--verify"),
+        (r"\bold_tls=True(?: \(--old-tls\))?", "--old-tls"),
+        (r"\bold_tls=", "--old-tls"),
+        (r"\bstore=", "--store"),
+        (r"\buse EncryptedFileStore\b", "use --store file"),
+        (r", or the store's set\(\)", ""),
         (r"\bhttps=True(?: \(hikvisions://…\))?", "hikvisions://"),
         (r"\ballow_basic=True", "--insecure-basic"),
         (r"\bcontainer='(\w+)'", r"--container \1"),

@@ -16,12 +16,18 @@ from ._channels import channels
 from ._demo import demo
 from ._doctor import doctor
 from ._download import download
+from ._dump import dump
 from ._exit import CLOSED_PIPE, FAILED, OK, code_for
 from ._json import JSON_FLAG
+from ._login import login
 from ._options import common_options, pass_output
 from ._output import Output, logging_to
+from ._profiles import logout, profiles
 from ._search import search
 from ._simulate import simulate
+from ._store import store
+from ._trust import trust
+from ._warnings import warnings_to
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,20 +40,22 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
 
     \b
     camsync demo                                             try it without a recorder
+    camsync login    hikvision://admin@192.168.1.64          test it and store the password
     camsync doctor   hikvision://admin@192.168.1.64          test the connection
     camsync channels hikvision://admin@192.168.1.64          show the cameras
     camsync search   hikvision://admin@192.168.1.64          list the last 24 hours
     camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/
 
-    A URL is hikvision://USER@HOST[:PORT], or hikvisions:// for HTTPS. The password comes from
-    --password-file, the variable CAMSYNC_PASSWORD, --keyring, or a prompt: never from the command
-    line, where every program on this computer could read it.
+    A URL is hikvision://USER@HOST[:PORT], or hikvisions:// for HTTPS; the name that 'camsync login'
+    gave to a recorder will do instead. The password comes from --password-file, the variable
+    CAMSYNC_PASSWORD (if the URL names the user), the store that 'camsync login' writes, or a
+    prompt: never from the command line, where every program on this computer could read it.
 
     \b
     Exit codes: 0 ok, 1 some recordings failed, 2 usage, 3 setup, 4 network, 5 TLS,
     6 login, 7 permission, 8 busy, 9 device, 10 unsupported, 11 protocol, 12 not found,
-    13 still recording, 14 media, 15 disk, 130 Ctrl-C, 141 closed pipe,
-    143 SIGTERM.
+    13 still recording, 14 media, 15 disk, 16 credentials, 17 offline, 18 quota,
+    130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
     """  # noqa: D301 - click reads \b as "do not wrap"
     if version:
         number = metadata.version("camsync")
@@ -59,7 +67,9 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
     return OK
 
 
-for _command in (demo, channels, search, download, simulate, doctor):
+_ACCESS = (login, profiles, logout, trust, store)
+
+for _command in (demo, *_ACCESS, channels, search, download, doctor, dump, simulate):
     cli.add_command(_command)
 
 
@@ -67,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the program with *arguments* and return its exit code."""
     _tolerate_narrow_encodings()
     output = Output.standard(json=JSON_FLAG in arguments)
-    with logging_to(output):
+    with logging_to(output), warnings_to(output):
         try:
             code = _run(output, list(arguments))
             sys.stdout.flush()

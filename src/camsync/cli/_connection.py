@@ -5,36 +5,51 @@ from __future__ import annotations
 import contextlib
 import functools
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import attrs
 import click
 
 from .. import registry
+from .._secret import Secret
+from .._url import ProviderUrl
 from .._zone import parse_timezone
 from ..errors import ConfigurationError
 from ..provider import Provider
-from ._options import Finite
+from ._options import Finite, secret_text, store_option
 from ._output import Output
-from ._password import find_password
+from ._password import Sources, find_credential
+from ._place import find_place
 
 
 Result = TypeVar("Result")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _CONNECT_TIMEOUT = 10.0
 _LONGEST_TIMEOUT = 86_400.0
 _FINGERPRINT = "sha256:"
 
 
+def _hidden(url: str | Secret) -> Secret:
+    return Secret.of(url)
+
+
 @attrs.frozen(kw_only=True)
 class Target:
-    """What the user said about the recorder and the way to it."""
+    """What the user said about the recorder and the way to it.
 
-    url: str
+    Attributes:
+        url: A URL or the name of a profile; a `Secret`, because people type passwords into URLs.
+    """
+
+    url: Secret = attrs.field(converter=_hidden)
     password_file: str | None
-    keyring: bool
+    store: str | None
     verify: str | None
+    old_tls: bool
+    insecure_no_verify: bool
     insecure_basic: bool
     timezone: str | None
     time_mode: str | None
@@ -44,12 +59,16 @@ class Target:
         """Return the provider's options that were given; the others keep their defaults.
 
         Raises:
-            ConfigurationError: The time zone is none.
+            ConfigurationError: The time zone is none, or two options contradict each other.
         """
         given: dict[str, Any] = {}
         if self.verify is not None:
-            pinned = self.verify.startswith(_FINGERPRINT)
+            pinned = self.verify.lower().startswith(_FINGERPRINT)
             given["verify"] = self.verify if pinned else Path(self.verify)
+        if self.insecure_no_verify:
+            given["verify"] = self._unverified()
+        if self.old_tls:
+            given["old_tls"] = True
         if self.insecure_basic:
             given["allow_basic"] = True
         if self.timezone is not None:
@@ -57,22 +76,51 @@ class Target:
         if self.time_mode is not None:
             given["time_mode"] = self.time_mode
         if self.timeout is not None:
-            given["timeout"] = (min(self.timeout, _CONNECT_TIMEOUT), self.timeout)
+            given["timeout"] = (self.patience, self.timeout)
         return given
 
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a connection."""
+        return _CONNECT_TIMEOUT if self.timeout is None else min(self.timeout, _CONNECT_TIMEOUT)
 
+    @property
+    def sources(self) -> Sources:
+        """Where the user said that the password is."""
+        return Sources(file=self.password_file, store=self.store)
+
+    def _unverified(self) -> bool:
+        if self.verify is not None:
+            msg = "--verify and --insecure-no-verify contradict each other"
+            raise ConfigurationError(msg, next_step="leave --insecure-no-verify out")
+        return False
+
+
+_URL = click.argument("url", metavar="URL|NAME", callback=secret_text)
+_MAYBE_URL = click.argument(
+    "url", metavar="[URL|NAME]", default="", required=False, callback=secret_text
+)
 _PARAMETERS = (
-    click.argument("url"),
     click.option(
         "--password-file",
         metavar="FILE",
         help="Read the password from FILE, or from stdin for '-'.",
     ),
-    click.option("--keyring", is_flag=True, help="Take the password from the system's keyring."),
+    store_option,
     click.option(
         "--verify",
         metavar="CA|sha256:HEX",
         help="Trust this CA file, or the certificate with this fingerprint.",
+    ),
+    click.option(
+        "--old-tls",
+        is_flag=True,
+        help="Allow TLS 1.0 and weak ciphers, for recorders that know nothing better.",
+    ),
+    click.option(
+        "--insecure-no-verify",
+        is_flag=True,
+        help="Accept any certificate, an attacker's too; 'camsync trust' is the better way.",
     ),
     click.option(
         "--insecure-basic",
@@ -100,7 +148,17 @@ _PARAMETERS = (
 
 def connection_options(function: Callable[..., Result]) -> Callable[..., Result]:
     """Add the argument URL and the connection's options; the command gets them as ``target``."""
+    return _targeted(function, (_URL, *_PARAMETERS))
 
+
+def login_options(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Add the same; but without a URL the command gets an empty one."""
+    return _targeted(function, (_MAYBE_URL, *_PARAMETERS))
+
+
+def _targeted(
+    function: Callable[..., Result], parameters: Sequence[Decorator]
+) -> Callable[..., Result]:
     @functools.wraps(function)
     def command(*arguments: Any, **options: Any) -> Result:
         names = [field.name for field in attrs.fields(Target)]
@@ -108,9 +166,14 @@ def connection_options(function: Callable[..., Result]) -> Callable[..., Result]
         return function(*arguments, target=target, **options)
 
     decorated: Callable[..., Result] = command
-    for parameter in reversed(_PARAMETERS):
+    for parameter in reversed(parameters):
         decorated = parameter(decorated)
     return decorated
+
+
+def url_with_user(url: ProviderUrl, username: str) -> str:
+    """Return the URL in words, for `camsync.connect`."""
+    return str(attrs.evolve(url, username=quote(username, safe="")))
 
 
 @contextlib.contextmanager
@@ -119,16 +182,12 @@ def connected(output: Output, target: Target) -> Iterator[Provider]:
 
     Raises:
         ConfigurationError: The URL or an option is unusable, or there is no password.
+        CredentialError: The store cannot be read.
     """
-    url = registry.parse_url(target.url)
-    if url.username is None:
-        msg = "the URL names no user"
-        raise ConfigurationError(msg, next_step=f"write {url.provider}://USER@{url.host}")
+    place = find_place(target.url)
     options = target.options()
-    place = url.host if url.port is None else f"{url.host}:{url.port}"
-    password = find_password(
-        output, place, url.username, file=target.password_file, keyring=target.keyring
-    )
-    provider = registry.connect(target.url, password=password, **options)
+    credential = find_credential(output, place, target.sources)
+    url = url_with_user(place.url, credential.username)
+    provider = registry.connect(url, password=credential.secret, **options)
     with contextlib.closing(provider):
         yield provider

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from .._secret import Secret
 from ._json import JSON_FLAG
 from ._output import Output, verbose
 
@@ -16,6 +17,18 @@ from ._output import Output, verbose
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 pass_output = click.make_pass_decorator(Output)
+
+
+store_option = click.option(
+    "--store",
+    metavar="env|keyring|file[:PATH]",
+    help="Where passwords are kept.  [default: $CAMSYNC_STORE, or the first that works]",
+)
+
+
+def secret_text(_context: click.Context, _parameter: click.Parameter, text: str) -> Secret:
+    """Wrap an argument that may hold a password: people type them into URLs."""
+    return Secret(text)
 
 
 class Finite(click.FloatRange):

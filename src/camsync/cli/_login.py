@@ -1,0 +1,319 @@
+"""``camsync login``: tests a recorder, stores its password, and remembers the way to it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from .. import registry
+from .._secret import Secret
+from ..credentials import Credential, CredentialName
+from ..errors import CamsyncError, Category, CertificateError, ConfigurationError
+from ..models import Check, CheckStatus
+from ..profiles import Profile, Profiles
+from ..provider import Provider
+from ._advice import words
+from ._certificate import Wish, decide, digits_of, show_certificate
+from ._checks import check_code, show_check, steps_of
+from ._connection import Target, login_options, url_with_user
+from ._exit import OK
+from ._json import check_json, error_json
+from ._options import common_options, pass_output
+from ._output import Output
+from ._password import ask_password, ask_user, given_password, no_password
+from ._place import address_text, default_name, find_place
+from ._profiles import profile_json
+from ._prompt import ask_line, on_terminal
+from ._stores import Part, Saved, asker, parts_of, save
+from ._trust import HTTPS_PORT, fetch
+
+
+_NEEDED = frozenset({"tcp", "tls", "lock", "login"})
+_ALARMING = frozenset({"tcp", "login"})
+_PIN = "sha256:"
+
+
+@click.command()
+@login_options
+@click.option("--name", metavar="NAME", help="Of the profile.  [default: the host]")
+@click.option("--no-test", is_flag=True, help="Store without asking the recorder.")
+@click.option(
+    "--yes", is_flag=True, help="Ask less: take the default name, trust a certificate on first use."
+)
+@common_options
+@pass_output
+def login(output: Output, target: Target, name: str | None, no_test: bool, yes: bool) -> int:
+    """Test a recorder and store its password.
+
+    \b
+    camsync login hikvision://admin@192.168.1.64 --name front-shop
+    camsync login hikvisions://admin@192.168.1.64 --name front-shop
+    camsync login front-shop                                 a new password, for example
+
+    The way to it is remembered under a name; what is missing is asked for. Nothing is stored before
+    the recorder has accepted the password; a wrong one costs one failed login. The password goes to
+    the keyring of this system, where there is one, else into an encrypted file; --store chooses.
+    From then on the name is enough:
+
+    \b
+    camsync channels hikvision://front-shop
+    camsync.connect("hikvision://front-shop")
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    attempt = _Attempt.of(output, target, name=name, yes=yes)
+    credential = attempt.credential()
+    broken = None if no_test else attempt.test(credential)
+    if broken is not None:
+        return attempt.refused(broken)
+    attempt.save(credential)
+    return OK
+
+
+@attrs.define(kw_only=True)
+class _Attempt:
+    """One login, from the questions to the profile."""
+
+    output: Output
+    target: Target
+    place: registry.Target
+    name: str
+    yes: bool
+    options: dict[str, Any]
+    parts: Sequence[Part]
+    checks: list[Check] = attrs.field(factory=list)
+    device: str | None = None
+    learnt: dict[str, Any] = attrs.field(factory=dict)
+
+    @classmethod
+    def of(cls, output: Output, target: Target, *, name: str | None, yes: bool) -> _Attempt:
+        place = find_place(target.url or _asked_address(), hosts=True)
+        options = target.options()
+        old = place.profile
+        if old is not None and old.learnt:
+            options["learnt"] = None  # it is found out anew
+        chosen = name or _chosen_name(place, yes=yes)
+        attempt = cls(
+            output=output,
+            target=target,
+            place=place,
+            name=chosen,
+            yes=yes,
+            options=options,
+            parts=parts_of(target.store, asker(target.store)),
+        )
+        if old is not None:
+            attempt.device, attempt.learnt = old.device, dict(old.learnt)
+        attempt.profile()  # a name that cannot be one is refused before anything is asked
+        return attempt
+
+    def credential(self) -> Credential:
+        """Take or ask for user name and password."""
+        where = self.place.host
+        given = self.place.url.username
+        nobody = ConfigurationError(
+            "the URL names no user, and there is no terminal to ask",
+            next_step=f"write {self.place.url.provider}://USER@{self.place.url.place}",
+        )
+        username = given or ask_user(where, otherwise=nobody)
+        password = given_password(self.output, self.target.password_file, given)
+        if password is None:
+            password = ask_password(where, username, otherwise=no_password(where, username))
+        return Credential(username=username, secret=password)
+
+    def test(self, credential: Credential) -> Check | None:
+        """Run the connection test; return the step that forbids saving, or None."""
+        broken = self._run(credential)
+        if broken is not None and self._pin_after(broken):
+            return self._run(credential)
+        return broken
+
+    def _run(self, credential: Credential) -> Check | None:
+        self.checks.clear()
+        url = url_with_user(self.place.url, credential.username)
+        provider = registry.connect(url, password=credential.secret, **self.options)
+        with contextlib.closing(provider):
+            for check in steps_of(provider):
+                self.checks.append(check)
+                show_check(self.output, check)
+                if check.status is CheckStatus.FAILED and check.name in _NEEDED:
+                    return check
+            self._learn(provider)
+        return None
+
+    def _learn(self, provider: Provider) -> None:
+        device, *_ = provider.devices()
+        self.device = device.id
+        self.learnt = dict(getattr(provider, "learnt", {}))
+
+    def _pin_after(self, broken: Check) -> bool:
+        """Whether the certificate was not trusted, but is from now on.
+
+        Raises:
+            CertificateError: The answer was no, or there is nobody to ask.
+        """
+        stored = self.place.options().get("verify")
+        chosen = "verify" in self.options or not str(stored or _PIN).startswith(_PIN)
+        if broken.name != "tls" or broken.category is not Category.TLS or chosen:
+            return False
+        host, port = self.place.host, self.place.options().get("port", HTTPS_PORT)
+        certificate = fetch(host, port, self.target.patience)
+        pin = certificate.fingerprint
+        if stored is not None and digits_of(stored) == digits_of(pin):
+            return False
+        show_certificate(self.output, address_text(host, port), certificate)
+        wish = Wish(yes=self.yes)
+        pinned = [] if stored is None else [stored]
+        decide(self.output, certificate, pinned, wish, otherwise=_untrusted(stored, pin))
+        self.options["verify"] = pin
+        return True
+
+    def refused(self, broken: Check) -> int:
+        """Say that nothing was saved; return the exit code."""
+        error = CamsyncError(
+            f"nothing was saved, because step '{broken.name}' failed: {broken.seen}",
+            next_step=broken.advice or None,
+        )
+        if self.output.json:
+            category = None if broken.category is None else broken.category.value
+            entry = {**error_json(error), "category": category}
+            self.output.document({"saved": False, "checks": self._checks(), "error": entry})
+        else:
+            self.output.problem("error", error)
+        return check_code(broken)
+
+    def _checks(self) -> list[dict[str, Any]]:
+        return [check_json(check) for check in self.checks]
+
+    def profile(self) -> Profile:
+        """Return what is to be remembered: the old profile, with what was said this time."""
+        stored = self.place.options()
+        found = {**stored, **self.options}
+        old = self.place.profile
+        zone = self.target.timezone or (None if old is None else old.timezone)
+        verify = found.get("verify")
+        if verify is False:  # is said each time, or not at all
+            verify = stored.get("verify")
+        return Profile(
+            name=self.name,
+            provider=self.place.url.provider,
+            host=self.place.host,
+            port=found.get("port"),
+            https=found.get("https", False),
+            verify=None if verify is None else _lasting(str(verify)),
+            old_tls=found.get("old_tls", False),
+            allow_basic=found.get("allow_basic", False),
+            timezone=zone,
+            time_mode=found.get("time_mode", "auto"),
+            device=self.device,
+            learnt=self.learnt,
+        )
+
+    def save(self, credential: Credential) -> None:
+        """Store the credential, then the profile, and say so."""
+        profile, book = self.profile(), Profiles()
+        before = [one for one in book.all() if one.name == profile.name]
+        name = CredentialName(profile.provider, profile.name)
+        saved = save(self.parts, name, credential)
+        try:
+            book.set(profile)
+        except CamsyncError:
+            saved.take_back()
+            raise
+        earlier = itertools.takewhile(lambda part: part is not saved.part, self.parts)
+        hidden = [part for part in earlier if part.previous(name)]
+        if hidden:
+            self.output.warning(
+                f"{hidden[0].words} has another password for {self.name}, which comes first"
+            )
+        self._report(profile, saved, credential, before)
+
+    def _report(
+        self, profile: Profile, saved: Saved, credential: Credential, before: list[Profile]
+    ) -> None:
+        say, url = self.output.line, f"{profile.provider}://{profile.name}"
+        moved = next((one.host for one in before if one.host != profile.host), None)
+        old = self.place.profile
+        if old is not None and old.device not in {None, profile.device}:
+            self.output.warning(f"another device answers there now: {profile.device}")
+        replaced = saved.before is not None or moved is not None
+        say(
+            f"saved: {profile.name}{', in the place of what was there' if replaced else ''}",
+            "green",
+        )
+        if moved is not None and not self.output.json:
+            self.output.warning(f"{profile.name} was another device before: {moved}")
+        say(f"  the password of {credential.username} is in {saved.part.words}")
+        if ":" in (self.target.store or ""):
+            say(f"  which is found with --store, or {registry.STORE_VARIABLE}={self.target.store}")
+        say("next:")
+        say(f"  camsync channels {url}", "bold")
+        say(f'  camsync.connect("{url}")  # in Python')
+        alarms = [check for check in self.checks if _is_alarm(check)]
+        self._alarm(alarms)
+        self.output.document(
+            {
+                "saved": True,
+                "replaced": replaced,
+                "url": url,
+                "profile": profile_json(profile),
+                "username": credential.username,
+                "store": saved.part.kind,
+                "where": saved.part.words,
+                "warnings": [_alarm_text(check) for check in alarms],
+                "checks": self._checks(),
+            }
+        )
+
+    def _alarm(self, alarms: list[Check]) -> None:
+        if self.target.insecure_no_verify and not self.output.json:
+            self.output.note("--insecure-no-verify is not remembered; pin it: camsync trust")
+        for check in () if self.output.json else alarms:
+            self.output.note(f"WARNING: {_alarm_text(check)}", "bold red")
+
+
+def _is_alarm(check: Check) -> bool:
+    return check.status is CheckStatus.WARNING and check.name in _ALARMING
+
+
+def _alarm_text(check: Check) -> str:
+    return f"{words(check.seen)}: {words(check.advice)}"
+
+
+def _asked_address() -> Secret:
+    nobody = ConfigurationError(
+        "no recorder was named, and there is no terminal to ask for one",
+        next_step="write: camsync login hikvision://USER@HOST",
+    )
+    question = "Address of the recorder (USER@HOST, or hikvisions://USER@HOST for HTTPS)"
+    return Secret(ask_line(question, otherwise=nobody))
+
+
+def _chosen_name(place: registry.Target, *, yes: bool) -> str:
+    if place.profile is not None:
+        return place.profile.name
+    usual = default_name(place.url.host, place.url.port)
+    if yes or not on_terminal():
+        return usual
+    nobody = ConfigurationError("the profile has no name", next_step="use --name NAME")
+    return ask_line("Name for this recorder", otherwise=nobody, default=usual)
+
+
+def _lasting(verify: str) -> str:
+    """Return the path of a CA file so that it is found from every folder."""
+    return verify if verify.lower().startswith(_PIN) else str(Path(verify).absolute())
+
+
+def _untrusted(stored: str | None, pin: str) -> CertificateError:
+    msg = "the certificate is not trusted, and there is no terminal to ask; nothing was saved"
+    return CertificateError(
+        msg,
+        expected=stored,
+        actual=pin,
+        next_step=f"compare the fingerprint, then use --verify {pin}, or run camsync trust first",
+    )

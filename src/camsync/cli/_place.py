@@ -1,0 +1,62 @@
+"""What stands in the place of the URL: a URL, the name of a profile, or, for some, a bare host."""
+
+from __future__ import annotations
+
+import re
+
+from .. import registry
+from .._secret import Secret
+from ..errors import ConfigurationError
+from ..profiles import Profiles
+
+
+_SCHEME = "://"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
+_HOST = re.compile(r"(?:[^\s:@/?#]+@)?(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+
+
+def find_place(text: Secret, *, hosts: bool = False) -> registry.Target:
+    """Find out which device *text* means.
+
+    Args:
+        text: A `Secret`, because people do type passwords into URLs.
+        hosts: Whether ``[USER@]HOST[:PORT]`` will do.
+
+    Raises:
+        ConfigurationError: It is neither a URL nor a profile.
+    """
+    if _SCHEME in text.reveal():
+        return registry.resolve(text)
+    profiles = Profiles()
+    known = profiles.all()
+    for profile in known:
+        if profile.name == text.reveal():
+            return registry.resolve(f"{profile.provider}://{profile.name}", profiles)
+    if hosts and _HOST.fullmatch(text.reveal()):
+        return registry.resolve(Secret(f"{default_provider()}://{text.reveal()}"), profiles)
+    if _NAME.fullmatch(text.reveal()):
+        msg = "there is no profile of that name, and without a scheme it is no URL"
+        raise ConfigurationError(msg, next_step=f"{names_text()}; or write hikvision://USER@HOST")
+    return registry.Target(url=registry.parse_url(text), profile=None)
+
+
+def names_text() -> str:
+    """Return which profiles there are."""
+    names = [profile.name for profile in Profiles().all()]
+    return f"the profiles are: {', '.join(names)}" if names else "there are no profiles yet"
+
+
+def default_provider() -> str:
+    """Return the provider of an address that names none."""
+    return next(iter(registry.available()))
+
+
+def default_name(host: str, port: int | None) -> str:
+    """Return a name for the profile of a device that nobody has named."""
+    text = host if port is None else f"{host}-{port}"
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower())[:63].strip("._-") or "recorder"
+
+
+def address_text(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,283 @@
+"""Login, trust, profiles and logout as a person types them: on a pseudo terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import camsync
+
+from camsync import Profiles
+from camsync.cli import main
+from camsync.credentials.keys import new_key
+from camsync.testing import RecorderSimulator
+
+
+pty = pytest.importorskip("pty", reason="pseudo terminals exist on POSIX only")
+
+PASSPHRASE = "correct horse battery"
+WRONG = "not-the-password"
+CTRL_C = object()
+
+
+class Terminal:
+    """Runs commands at a terminal of their own, and answers their questions."""
+
+    def __init__(self, home):
+        self.home = home
+        self.environ = {
+            **os.environ,
+            "CAMSYNC_HOME": str(home),
+            "CAMSYNC_STORE": "file",
+            "NO_COLOR": "1",
+            "COLUMNS": "100",
+        }
+        self.transcript = ""
+
+    def run(self, *arguments, answers=()):
+        """Run a command; *answers* are pairs of what is asked and what is typed."""
+        mine, theirs = pty.openpty()
+        command = [sys.executable, "-m", "camsync", *arguments]
+        with subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=self.environ,
+            start_new_session=True,
+        ) as process:
+            os.close(theirs)
+            try:
+                shown = self._talk(process, mine, list(answers))
+                code = process.wait(20)
+            finally:
+                process.kill()
+        os.close(mine)
+        self.transcript += f"$ camsync {' '.join(arguments)}\n{shown}\n"
+        return code, shown
+
+    @staticmethod
+    def _talk(process, terminal, waiting):
+        shown = ""
+        while select.select([terminal], [], [], 30)[0]:
+            try:
+                piece = os.read(terminal, 4096).decode()
+            except OSError:  # the other end is closed
+                break
+            shown += piece.replace("\r\n", "\n")
+            if waiting and shown.rstrip().endswith(waiting[0][0]):
+                answer = waiting.pop(0)[1]
+                if answer is CTRL_C:  # the terminal is nobody's controlling one
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(terminal, f"{answer}\n".encode())
+        assert [] == waiting, shown
+        return shown
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """A terminal with a home folder of its own."""
+    return Terminal(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def secure_simulator():
+    """A recorder with a self-signed certificate."""
+    with RecorderSimulator(channels=1, hours=0.2, segment_seconds=60, tls=True) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def simulator():
+    """A recorder, fresh for each test."""
+    with RecorderSimulator(channels=1, hours=0.2, segment_seconds=60) as recorder:
+        yield recorder
+
+
+def secrets_on(terminal, simulator):
+    """Which secrets were ever on the screen."""
+    return [word for word in (simulator.password, PASSPHRASE) if word in terminal.transcript]
+
+
+@pytest.mark.slow
+def test_a_session_from_trust_to_logout(terminal, secure_simulator):
+    """Pin, log in, use the name, list, and forget; no secret is ever on the screen."""
+    simulator = secure_simulator
+    place = f"{simulator.host}:{simulator.port}"
+    unlock = ("credentials.camsync:", PASSPHRASE)
+    user = (f"User name on {simulator.host}:", simulator.username)
+    password = (f"Password of admin on {simulator.host}:", simulator.password)
+    new = [unlock, ("once more:", PASSPHRASE)]
+    trust = ("trust", place, "--name", "front-shop")
+    sent = simulator.requests
+
+    refused, _shown = terminal.run(*trust, answers=[("[y/N]:", "")])
+    trusted, certificate = terminal.run(*trust, answers=[("[y/N]:", "y")])
+
+    assert (5, 0) == (refused, trusted)
+    assert "issued by  itself (self-signed)" in certificate
+    assert simulator.fingerprint[7:11] in certificate
+    assert sent == simulator.requests
+
+    code, shown = terminal.run("login", "front-shop", answers=[user, password, *new])
+
+    assert 0 == code, shown
+    assert "ok       login" in shown
+    assert "is in the encrypted file" in shown
+
+    code, shown = terminal.run("channels", "hikvision://front-shop", answers=[unlock])
+
+    assert 0 == code, shown
+    assert "Front door" in shown
+
+    code, shown = terminal.run("profiles")
+
+    assert 0 == code
+    assert "encrypted file (locked)" in shown
+    assert simulator.fingerprint[:15] in shown
+
+    code, shown = terminal.run("logout", "front-shop", answers=[unlock, ("[y/N]:", "y")])
+
+    assert 0 == code
+    assert "deleted: the profile front-shop" in shown
+    assert () == Profiles(terminal.home / "profiles.json").all()
+    assert [] == secrets_on(terminal, simulator)
+
+
+def test_a_wrong_password_costs_one_failed_login(terminal, simulator):
+    """Nothing is saved, and nobody is asked again."""
+    failed = simulator.logins_failed
+    code, shown = terminal.run(
+        "login",
+        simulator.connect_url,
+        "--yes",
+        answers=[(f"Password of admin on {simulator.host}:", WRONG)],
+    )
+
+    assert 6 == code
+    assert failed + 1 == simulator.logins_failed
+    assert "nothing was saved, because step 'login' failed" in shown
+    assert WRONG not in shown
+    assert not (terminal.home / "credentials.camsync").exists()
+    assert not (terminal.home / "profiles.json").exists()
+
+
+def test_ctrl_c_at_the_password_ends_it(terminal, simulator):
+    """Exit code 130, and the recorder has heard nothing."""
+    sent = simulator.requests
+    code, shown = terminal.run(
+        "login", simulator.connect_url, "--yes", answers=[("on 127.0.0.1:", CTRL_C)]
+    )
+
+    assert 130 == code
+    assert "stopped by the user" in shown
+    assert "Traceback" not in shown
+    assert sent == simulator.requests
+
+
+# -- in this process, without a terminal
+
+
+@pytest.fixture
+def script(monkeypatch, tmp_path, capsys):
+    """Runs commands as a script does: the key is in the environment, and nobody can be asked."""
+    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
+
+    def run(*arguments):
+        code = main([*arguments, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def password_option(simulator, tmp_path):
+    """The option with a file that holds the simulator's password; they share one."""
+    path = tmp_path / "pw"
+    path.write_text(simulator.password, encoding="utf-8")
+    path.chmod(0o600)
+    return ("--password-file", str(path))
+
+
+def test_a_script_logs_in_and_uses_the_name(script, simulator, password_option):
+    """Once with the password; from then on the name is enough, also in Python."""
+    code, document = script("login", simulator.connect_url, "--name", "shop", *password_option)
+
+    assert (0, True) == (code, document["saved"])
+    assert [] == [check for check in document["checks"] if check["status"] == "failed"]
+
+    code, document = script("channels", "shop")
+    (device,) = document["devices"]
+
+    assert 0 == code
+    with contextlib.closing(camsync.connect("hikvision://shop")) as provider:
+        assert device["id"] == provider.devices()[0].id == Profiles().get("shop").device
+    assert Profiles().get("shop").learnt
+
+
+def test_a_locked_account_is_noticed_before_the_password_is_tried(script, tmp_path):
+    """Step 'lock' fails, and the right password is not even sent."""
+    path = tmp_path / "pw"
+    with RecorderSimulator(channels=1, failed_logins_allowed=1, lock_seconds=600) as simulator:
+        login = ("login", simulator.connect_url, "--password-file", str(path))
+        path.write_text(WRONG, encoding="utf-8")
+        path.chmod(0o600)
+        refused, _document = script(*login)
+        path.write_text(simulator.password, encoding="utf-8")
+        code, document = script(*login)
+
+        assert (6, 6, False) == (refused, code, document["saved"])
+        assert "lock" == document["checks"][-1]["name"]
+        assert 1 == simulator.logins_failed
+
+
+def test_a_script_pins_by_fingerprint(script, secure_simulator):
+    """Only the one that it names; the recorder sees a handshake and no request."""
+    simulator = secure_simulator
+    place = f"{simulator.host}:{simulator.port}"
+    sent = simulator.requests
+    wrong = script("trust", place, "--fingerprint", "sha256:" + "00" * 32)
+    asked = script("trust", place)
+    right = script("trust", place, "--fingerprint", simulator.fingerprint)
+
+    assert [5, 2, 0] == [code for code, _document in (wrong, asked, right)]
+    assert simulator.fingerprint == wrong[1]["error"]["actual"]
+    assert simulator.fingerprint == right[1]["certificate"]["fingerprint"]
+    assert sent == simulator.requests
+
+
+def test_an_untrusted_certificate_at_login(script, secure_simulator, tmp_path):
+    """A script is told the fingerprint; with --yes it is pinned on first use."""
+    simulator = secure_simulator
+    path = tmp_path / "pw"
+    path.write_text(simulator.password, encoding="utf-8")
+    path.chmod(0o600)
+    login = ("login", simulator.connect_url, "--name", "shop", "--password-file", str(path))
+    code, document = script(*login)
+
+    assert (5, simulator.fingerprint) == (code, document["error"]["actual"])
+
+    assert 0 == script(*login, "--yes")[0]
+    assert simulator.fingerprint == Profiles().get("shop").verify
+    assert 0 == script("channels", "hikvisions://shop")[0]
+
+
+def test_no_verify_warns_each_time(secure_simulator, monkeypatch, capsys, script):
+    """A line on stderr, in the words of the command line."""
+    monkeypatch.setenv("CAMSYNC_PASSWORD", secure_simulator.password)
+    code = main(["channels", secure_simulator.connect_url, "--insecure-no-verify"])
+    captured = capsys.readouterr()
+
+    assert 0 == code
+    assert "WARNING: --insecure-no-verify: any certificate is accepted" in captured.err
+    assert ".py:" not in captured.err
