@@ -44,6 +44,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(collections|contextlib|datetime|dt|enum|os|pathlib|typing)(\..*)?"),
     (r"py:.*", r"AbstractContextManager"),
+    # What a key may be given as: text, a Secret, or something that is called for one.
+    (r"py:class", r"KeySource"),
     # Private classes that signatures of public methods mention.
     (r"py:class", r"camsync\.(.+\.)?_\w+\.\w+"),
     # NewTypes are documented under the name that users import.
