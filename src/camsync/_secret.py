@@ -36,9 +36,9 @@ class Secret:
         Never raises: the caller's frame still shows a *value* of the wrong type (a password in
         bytes, or in a list). Only the name of its type is kept then, and `reveal` raises.
         """
-        if isinstance(value, Secret):
-            return value
-        return cls(value) if isinstance(value, str) else _WrongType(type(value).__name__)
+        if not isinstance(value, (str, Secret)):
+            return _WrongType(type(value).__name__)
+        return value if isinstance(value, Secret) else cls(value)
 
     def reveal(self) -> str:
         """Return the plain value. Call it as late as possible and keep the result nowhere.

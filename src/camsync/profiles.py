@@ -23,12 +23,24 @@ _VERSION = 1
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 
 
-def _check_name(_: object, __: object, value: object) -> None:
+def _check_name(_: object, __: Any, value: Any) -> None:
     if not isinstance(value, str) or _NAME.fullmatch(value) is None:
         msg = f"{str(value)[:80]!r} cannot be the name of a profile"
         raise ConfigurationError(
             msg, next_step="use up to 63 lower case letters, digits, '-', '.' and '_': front-shop"
         )
+
+
+def _check_host(_: object, __: Any, value: Any) -> None:
+    if not isinstance(value, str) or not value or any(char in value for char in "@/ \n"):
+        msg = "the host of a profile must be a name or an address, and nothing else"
+        raise ConfigurationError(msg, next_step="leave out scheme, user and password")
+
+
+def _check_learnt(_: object, __: Any, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        msg = f"what was learnt must be a mapping, not {type(value).__name__}"
+        raise ConfigurationError(msg)
 
 
 _TEXT = attrs.validators.instance_of(str)
@@ -58,7 +70,7 @@ class Profile:
 
     name: str = attrs.field(validator=_check_name)
     provider: str = attrs.field(validator=_TEXT)
-    host: str = attrs.field(validator=_TEXT)
+    host: str = attrs.field(validator=_check_host)
     port: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(int))
     )
@@ -69,9 +81,7 @@ class Profile:
     timezone: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
     time_mode: str = attrs.field(default="auto", validator=_TEXT)
     device: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
-    learnt: Mapping[str, Any] = attrs.field(
-        factory=dict, validator=attrs.validators.instance_of(Mapping)
-    )
+    learnt: Mapping[str, Any] = attrs.field(factory=dict, validator=_check_learnt)
 
     def options(self) -> dict[str, Any]:
         """Return what differs from the defaults, as arguments of the provider's class."""

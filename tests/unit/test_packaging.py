@@ -44,12 +44,23 @@ def test_extras_are_what_the_messages_say():
     assert {"all", "cli", "keyring", "mp4"} == set(DISTRIBUTION.metadata.get_all("Provides-Extra"))
 
 
-@pytest.mark.parametrize("name", ["attrs", "cryptography", "lxml", "requests"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attrs",
+        "cryptography",
+        "filelock",
+        "lxml",
+        "platformdirs",
+        "requests",
+        "urllib3",
+    ],
+)
 def test_core_dependencies(name):
-    """The core needs four packages, and nothing that has to be compiled to play video."""
+    """The core needs few packages, and nothing that has to be compiled to play video."""
     core = [line for line in DISTRIBUTION.requires or [] if "extra ==" not in line]
 
-    assert 4 == len(core)
+    assert 7 == len(core)
     assert any(line.startswith(name) for line in core)
 
 

@@ -105,10 +105,7 @@ def _run(output: Output, arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _failed(output, CancelledError("stopped by the user"))
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx is not None else "camsync"
-        return _failed(
-            output, ConfigurationError(error.format_message(), next_step=f"see: {where} --help")
-        )
+        return _misused(output, error)
     except CamsyncError as error:
         return _failed(output, error)
     except BrokenPipeError:
@@ -116,6 +113,17 @@ def _run(output: Output, arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
         return _unexpected(output, error)
     return int(code)
+
+
+def _misused(output: Output, error: click.UsageError) -> int:
+    """Say what is wrong with the arguments; without a traceback, which would repeat it."""
+    where = error.ctx.command_path if error.ctx is not None else "camsync"
+    text = error.format_message()
+    if "extra argument" in text:  # click quotes it, and it may be a password
+        text = "there are more arguments than the command takes"
+    misuse = ConfigurationError(text, next_step=f"see: {where} --help")
+    output.error(misuse)
+    return code_for(misuse)
 
 
 def _failed(output: Output, error: CamsyncError) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -27,11 +27,7 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LONGEST_NAME = 255
 
 
-def _secret(given: str | Secret) -> Secret:
-    return Secret.of(given)
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class Credential:
     """A user name and its password; for a cloud account, application id and application secret.
 
@@ -44,7 +40,11 @@ class Credential:
     """
 
     username: str = attrs.field()
-    secret: Secret = attrs.field(converter=_secret)
+    secret: Secret = attrs.field()
+
+    def __init__(self, *, username: str, secret: str | Secret) -> None:
+        secret = Secret.of(secret)  # first of all: tracebacks can show arguments
+        self.__attrs_init__(username=username, secret=secret)
 
     @username.validator
     def _check_username(self, _: object, value: object) -> None:
@@ -58,6 +58,27 @@ class Credential:
         if not _is_text(value.reveal()):
             msg = "the secret holds half of a character (a lone surrogate)"
             raise ConfigurationError(msg)
+
+
+class _NoCredential:
+    """Stands for what was given instead of a credential, which may be the secret itself."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __getattr__(self, name: str) -> NoReturn:
+        msg = f"a Credential is needed, not {self._kind}"
+        raise ConfigurationError(msg, next_step="Credential(username=…, secret=…)")
+
+
+def given_credential(value: object) -> Credential:
+    """Return *value*; in the place of anything else, what raises as soon as it is used.
+
+    A store calls it first of all: raised right here, the error's traceback would hold the argument.
+    """
+    if isinstance(value, Credential):
+        return value
+    return cast("Credential", _NoCredential(type(value).__name__))
 
 
 @attrs.frozen(order=True)
@@ -238,6 +259,7 @@ class _Chain:
     def set(
         self, provider: str, account: str, credential: Credential, *, owner: str | None = None
     ) -> None:
+        credential = given_credential(credential)
         for store in self._stores:
             try:
                 store.set(provider, account, credential, owner=owner)

@@ -14,7 +14,7 @@ import attrs
 
 from .._secret import Secret
 from ..errors import ConfigurationError, CredentialNotFoundError, ReadOnlyStoreError
-from . import Credential, CredentialName, select
+from . import Credential, CredentialName, given_credential, select
 from ._given import read_secret
 
 
@@ -88,6 +88,7 @@ class EnvStore:
         Raises:
             ReadOnlyStoreError: Always; it names the variables to set.
         """
+        credential = given_credential(credential)
         names = self._variables(CredentialName(provider, account, owner))
         msg = "environment variables cannot be stored"
         step = f"set {names.username} and {names.secret} (or {names.file}) where the program starts"

@@ -16,7 +16,7 @@ from ..errors import (
     DamagedStoreError,
     WrongKeyError,
 )
-from . import Credential, CredentialName, select
+from . import Credential, CredentialName, given_credential, select
 from ._book import Book, Unreadable
 from ._bytes import KeySource, checked, hidden, new_key
 from ._format import SCRYPT_CHEAPEST, SCRYPT_DEFAULT, Derivation, Scrypt, parse, seal
@@ -98,6 +98,7 @@ class EncryptedFileStore:
         self, provider: str, account: str, credential: Credential, *, owner: str | None = None
     ) -> None:
         """Store *credential*. See `CredentialStore.set`."""
+        credential = given_credential(credential)
         name = CredentialName(provider, account, owner)
         if not self._prepare() and not self._unlocker.makes:
             self._unlocker.ask(new=True)

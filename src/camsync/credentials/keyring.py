@@ -24,7 +24,7 @@ from ..errors import (
     MissingExtraError,
     StoreUnavailableError,
 )
-from . import Credential, CredentialName, select
+from . import Credential, CredentialName, given_credential, select
 from ._bytes import new_key
 
 
@@ -36,6 +36,7 @@ _VERSION = 1
 _PURPOSE = "keeping passwords in the system's keyring"
 _ELSEWHERE = "use EncryptedFileStore, with its key in the file that CAMSYNC_KEY_FILE names"
 _NO_BACKEND = tuple(f"keyring.backends.{each}." for each in ("fail", "null", "chainer"))
+_RUN = re.compile(r"[0-9A-Za-z]{4,}")  # what no escaping changes
 _LONGEST_REASON = 160
 _MOST_REASONS = 8
 _WINDOWS_BYTES = 2560  # CRED_MAX_CREDENTIAL_BLOB_SIZE; text is stored as UTF-16
@@ -90,6 +91,7 @@ class KeyringStore:
         self, provider: str, account: str, credential: Credential, *, owner: str | None = None
     ) -> None:
         """Store *credential*. See `CredentialStore.set`."""
+        credential = given_credential(credential)
         name = CredentialName(provider, account, owner)
         backend = _backend()
         with locked(self.index):
@@ -241,7 +243,7 @@ def _call(what: str, action: Callable[[], _T], secret: Secret | None = None) -> 
     except (CredentialError, MissingExtraError):
         raise
     except Exception as error:  # noqa: BLE001 - a backend may raise anything; raised again below
-        reason = _words(error, secret)
+        reason = _words(error, secret) if _speaks(error) else type(error).__name__
     msg = f"the keyring did not {what} it: {reason}"
     raise StoreUnavailableError(msg, next_step=f"unlock the keyring and try again, or {_ELSEWHERE}")
 
@@ -254,11 +256,18 @@ def _words(error: Exception, secret: Secret | None = None) -> str:
     return f"{kind}: {text[:_LONGEST_REASON]}" if text else kind
 
 
+def _speaks(error: Exception) -> bool:
+    """Whether the error was made to be read; a ValueError from a backend may quote what it found."""
+    return isinstance(error, OSError) or type(error).__module__.startswith("keyring.")
+
+
 def _shows(error: Exception, stored: Secret) -> bool:
-    """Whether the error's text holds what was to be stored, or the secret in it."""
+    """Whether the error's text may hold the secret that was to be stored, escaped in any way."""
     credential = _credential(stored)
     secret = stored if credential is None else credential.secret
-    return secret.reveal() in str(error) or stored.reveal() in str(error)
+    return not _RUN.search(secret.reveal()) or any(
+        found[0] in str(error) for found in _RUN.finditer(secret.reveal())
+    )
 
 
 def _backend(*, reading: bool = False) -> Any:

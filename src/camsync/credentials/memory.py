@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ..errors import CredentialNotFoundError
-from . import Credential, CredentialName, select
+from . import Credential, CredentialName, given_credential, select
 
 
 class MemoryStore:
@@ -31,9 +31,11 @@ class MemoryStore:
         self, provider: str, account: str, credential: Credential, *, owner: str | None = None
     ) -> None:
         """Store *credential*. See `CredentialStore.set`."""
+        credential = given_credential(credential)
         name = CredentialName(provider, account, owner)
+        kept = Credential(username=credential.username, secret=credential.secret)
         with self._lock:
-            self._entries[name] = credential
+            self._entries[name] = kept
 
     def delete(self, provider: str, account: str, *, owner: str | None = None) -> None:
         """Forget what is stored. See `CredentialStore.delete`."""

@@ -31,7 +31,7 @@ import attrs
 from .._private import locked, read_private, replace_private, unavailable
 from .._secret import Secret
 from ..errors import ConfigurationError, CredentialNotFoundError, DamagedStoreError
-from . import Credential, CredentialName, select
+from . import Credential, CredentialName, given_credential, select
 from ._bytes import KeySource, checked, hidden
 from ._fernet import Box, Payload
 
@@ -145,6 +145,7 @@ class VpackTokenStore:
         Raises:
             ConfigurationError: VPACK keeps no credentials of that provider.
         """
+        credential = given_credential(credential)
         name = CredentialName(provider, account, owner)
         kind = _KINDS.get(provider)
         if kind is None:

@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from .._secret import Secret
 from ..credentials import Credential, CredentialName, CredentialStore
 from ..errors import CamsyncError, CredentialNotFoundError, ReadOnlyStoreError
 
@@ -248,6 +249,17 @@ class CredentialStoreContract:
 
         report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
         assert _SECRET not in "".join(report.format())
+
+    def test_only_a_credential_is_taken(self, store: CredentialStore) -> None:
+        """A bare secret in its place is refused, and the error shows it nowhere."""
+        vault = {"given": Secret(_SECRET)}
+
+        with pytest.raises(CamsyncError) as caught:
+            store.set("hikvision", "front-shop", vault["given"].reveal())  # type: ignore[arg-type]
+
+        error = caught.value.with_traceback(caught.tb.tb_next)
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        assert _SECRET not in "".join(shown)
 
     def test_reading_can_be_shared_by_threads(self, store: CredentialStore) -> None:
         """Threads that read at the same time all get what is stored."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from .._secret import Secret
 from ..errors import ConfigurationError, UnreachableError
 
 
@@ -31,20 +32,23 @@ class Address:
     secure: bool
 
     @classmethod
-    def of(cls, host: str, port: int | None = None, *, secure: bool = False) -> Address:
+    def of(cls, host: str | Secret, port: int | None = None, *, secure: bool = False) -> Address:
         """Check *host* and *port*; the port defaults to 80, or 443 with TLS.
 
         Raises:
             ConfigurationError: *host* is empty, a URL, or holds something else than a host.
         """
-        if _HOST.fullmatch(host) is None or _half_an_address(host):
-            msg = f"{host[:80]!r} is not a host name or an IP address"
+        host = Secret.of(host)  # people paste URLs with passwords here
+        if _HOST.fullmatch(host.reveal()) is None or _half_an_address(host.reveal()):
+            pasted = "@" in host.reveal()
+            shown = "what was given as host" if pasted else repr(host.reveal()[:80])
+            msg = f"{shown} is not a host name or an IP address"
             raise ConfigurationError(msg, next_step="give only the host; use port= and https=")
         number = port if port is not None else (443 if secure else 80)
         if number not in _PORTS:
             msg = f"port {number} is not between 1 and 65535"
             raise ConfigurationError(msg)
-        return cls(host.strip("[]"), number, secure)
+        return cls(host.reveal().strip("[]"), number, secure)
 
     @property
     def scheme(self) -> str:
@@ -85,7 +89,8 @@ def public_addresses(host: str, *, lookup: Lookup | None = None) -> tuple[str, .
         ConfigurationError: *host* is no host.
         UnreachableError: The name has no address.
     """
-    host = Address.of(host).host
+    given, host = Secret.of(host), ""  # tracebacks can show arguments
+    host = Address.of(given).host
     found = [host] if _as_ip(host) else _resolve(host, lookup or socket.getaddrinfo)
     addresses = [ip for ip in map(_as_ip, found) if ip is not None]
     return tuple(dict.fromkeys(str(ip) for ip in addresses if ip.is_global and not ip.is_multicast))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from .._secret import Secret
 from .._time import ensure_aware, utcnow
 from ..errors import ConfigurationError, TLSError
 from ._address import Address
@@ -111,7 +112,8 @@ def fetch_certificate(host: str, port: int = 443, *, timeout: float = 10.0) -> C
     if not _is_positive(timeout):
         msg = f"timeout must be a number of seconds, not {timeout!r}"
         raise ConfigurationError(msg, next_step="for example timeout=10")
-    return read_certificate(fetch_der(Address.of(host, port, secure=True), timeout))
+    given, host = Secret.of(host), ""  # tracebacks can show arguments
+    return read_certificate(fetch_der(Address.of(given, port, secure=True), timeout))
 
 
 def _is_positive(value: object) -> bool:

@@ -108,7 +108,8 @@ class HikvisionISAPI:
         retry: RetryPolicy | None = None,
         learnt: Mapping[str, Any] | None = None,
     ) -> None:
-        password = Secret.of(password)  # first of all: tracebacks can show arguments
+        # First of all: tracebacks can show arguments, and people paste whole URLs as a host.
+        password, place, host = Secret.of(password), Secret.of(host), ""
         if time_mode not in {"auto", "local", "utc"}:
             msg = f"time_mode must be 'auto', 'local' or 'utc', not {time_mode!r}"
             raise ConfigurationError(msg)
@@ -116,7 +117,7 @@ class HikvisionISAPI:
         self._time_mode = time_mode
         self._settle = settle
         transport = Transport(
-            Address.of(host, port, secure=https),
+            Address.of(place, port, secure=https),
             username,
             password,
             tls=TLSPolicy.of(verify, old=old_tls),
@@ -338,6 +339,8 @@ class HikvisionISAPI:
         self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_facts"):  # a traceback with locals, of arguments that were refused
+            return "<HikvisionISAPI, not made>"
         known = f" {self._facts.serial}" if self._facts.serial else ""
         return f"<HikvisionISAPI {self._client.transport.address}{known}>"
 

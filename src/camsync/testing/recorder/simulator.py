@@ -173,7 +173,7 @@ class RecorderSimulator(Observed):
     host: str = "127.0.0.1"
     port: int = 0
     username: str = "admin"
-    password: str = "Simulator-1"  # noqa: S105 - it opens nothing but this simulator
+    password: str = attrs.field(default="Simulator-1", repr=False)
     _tls: bool = False
     _timezone: str = "CST-8:00:00"
     _z_means: str | None = attrs.field(default=None, validator=_one_of(None, "local", "utc"))
