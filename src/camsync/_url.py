@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -96,6 +98,8 @@ def _split(url: Secret) -> _Parts:
     try:
         parts = urlsplit(url.reveal())
         host, port = parts.hostname, parts.port
+        if "[" in parts.netloc:  # Python looks into the brackets from 3.11 on
+            ipaddress.IPv6Address(host or "")
     except ValueError:  # its text repeats what stands in the place of the port
         return _Parts(scheme=scheme.lower(), authority=True, readable=False)
     secret = parts.password is not None

@@ -97,6 +97,7 @@ def test_the_place_is_an_account(url, place):
         ("hikvision://admin@nvr:port", "cannot be read"),
         ("hikvision://admin:hunter22/x@nvr", "cannot be read"),
         ("hikvision://admin@", "must hold a host"),
+        ("hikvision://[hunter22]", "cannot be read"),
         ("hikvision://admin@nvr/ISAPI", "nothing behind"),
         ("hikvision://admin@nvr?x=1", "nothing behind"),
     ],
