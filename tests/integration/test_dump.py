@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from importlib import metadata
+
 import attrs
 import pytest
 
@@ -240,3 +242,39 @@ def test_the_search_is_recorded_with_its_question():
 
     assert (entry["status"], "<trackID>101</trackID>" in entry["request"]) == (200, True)
     assert "matchList" in entry["body"]
+
+
+def test_a_device_that_cannot_search_can_be_dumped():
+    """What camsync could not make out is named by its kind, without the device's own words."""
+    faults = ["error-500-search"]
+    with RecorderSimulator(channels=1, hours=0.5, faults=faults) as sim, _provider(sim) as provider:
+        dump = provider.dump(scrubber=Scrubber())
+
+    assert {"clock_error": "DeviceFaultError"} == dump["observed"]
+    assert "GET /ISAPI/System/deviceInfo" in dump["endpoints"]
+    assert not any("search" in name and name.startswith("POST") for name in dump["endpoints"])
+
+
+def test_a_refused_login_ends_the_dump_of_a_provider():
+    """There is nothing to report that a connection test would not say better."""
+    with RecorderSimulator(channels=1, hours=0.5) as sim:
+        with _provider(sim, "wrong") as provider, pytest.raises(AuthenticationError):
+            provider.dump()
+
+        assert 1 == sim.logins_failed
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_dump_says_which_camsync_made_it(monkeypatch, installed):
+    """A checkout that is not installed has no version, and says so."""
+
+    def version(name: str) -> str:
+        if not installed:
+            raise metadata.PackageNotFoundError(name)
+        return "1.2.3"
+
+    monkeypatch.setattr("camsync.providers.hikvision._dump.metadata.version", version)
+    with RecorderSimulator(channels=1, hours=0.5) as sim:
+        dump = _dump(sim)
+
+    assert ("1.2.3" if installed else "unknown") == dump["camsync"]

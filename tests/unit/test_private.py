@@ -352,3 +352,13 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     with locked(path):
         replace_private(path, b"content")
     assert b"content" == read_private(path)
+
+
+def test_without_permission_bits_nothing_is_refused(tmp_path, monkeypatch):
+    """Windows shows no rights of others; the folder's rights protect the file there."""
+    monkeypatch.setattr(_private, "_POSIX", False)
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    path.chmod(0o666)
+
+    assert b"content" == read_private(path)
