@@ -11,6 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
+from .errors import ConfigurationError
+
 
 VARIABLE = "CAMSYNC_HOME"
 
@@ -18,10 +20,26 @@ VARIABLE = "CAMSYNC_HOME"
 def config_folder() -> Path:
     r"""Return the folder of profiles and credentials, which need not exist.
 
-    ``$CAMSYNC_HOME`` if it is set; else the system's own place: ``~/.config/camsync`` on Linux,
+    ``$CAMSYNC_HOME`` if it is set (a relative one is seen from the working folder); else the
+    system's own place: ``~/.config/camsync`` on Linux,
     ``~/Library/Application Support/camsync`` on macOS, ``%LOCALAPPDATA%\camsync`` on Windows.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return absolute(Path(chosen).expanduser())
     return Path(platformdirs.user_config_dir("camsync", appauthor=False))
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return *path* seen from the working folder of now: it stays the same file after a chdir.
+
+    Links and ``..`` stay as they are: only the system knows where they lead.
+
+    Raises:
+        ConfigurationError: It is relative, and the working folder is gone.
+    """
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        msg = f"{os.fspath(path)!r} is relative, and there is no working folder: {error.strerror}"
+        raise ConfigurationError(msg, next_step="give the whole path") from error

@@ -12,13 +12,18 @@ import stat
 import threading
 import time
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
 
 from ._secret import Secret
-from .errors import DamagedStoreError, ExposedStoreError, StoreUnavailableError
+from .errors import (
+    CredentialError,
+    DamagedStoreError,
+    ExposedStoreError,
+    StoreUnavailableError,
+)
 
 
 _LONGEST = 64 * 1024 * 1024
@@ -38,6 +43,8 @@ _TURNS: dict[str, threading.Lock] = {}
 with contextlib.suppress(AttributeError):  # Windows cannot fork
     # A forked child has none of the threads that hold them.
     os.register_at_fork(after_in_child=_TURNS.clear)
+# Opening a pipe, or a terminal, must neither wait nor change anything.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -45,39 +52,84 @@ def read_private(path: Path, *, others: int = NOTHING) -> bytes | None:
     """Return what the file holds, or None when there is no file.
 
     Args:
-        others: What other users may do with it. The group may read a file that belongs to another
-            user: Kubernetes hands secrets to programs that do not run as root that way.
+        others: What other users may do with it. The group may read a file that belongs to root:
+            Kubernetes hands secrets to programs that do not run as root that way.
 
     Raises:
-        ExposedStoreError: They may do more. (POSIX only: Windows has no such bits.)
+        ExposedStoreError: They may do more, or it belongs to somebody else than this user or root.
+            (POSIX only: Windows has no such bits.)
         DamagedStoreError: It is longer than 64 MiB.
-        StoreUnavailableError: It cannot be read.
+        StoreUnavailableError: It cannot be read, or is a pipe, a device or the like.
     """
-    try:
-        with path.open("rb") as stream:
-            if _POSIX:
-                _check_rights(path, os.fstat(stream.fileno()), others)
-            content = stream.read(_LONGEST + 1)
-            if len(content) <= _LONGEST:
-                return content
-            del content  # no frame of an error shows what the file holds
-    except FileNotFoundError:
-        return None
-    except ExposedStoreError:
-        raise
-    except OSError as error:
-        raise unavailable(path, "read", error) from error
+    content = _read(path, others, _LONGEST + 1, _open_regular)
+    if content is None or len(content) <= _LONGEST:
+        return content
+    del content  # no frame of an error shows what the file holds
     msg = f"{path} is longer than {_LONGEST} bytes"
     raise DamagedStoreError(msg)
 
 
+def read_given(path: Path, most: int, *, others: int = NOTHING) -> bytes | None:
+    """Return the first *most* bytes of a file that a person has named, or None without a file.
+
+    Unlike our own files it may be a pipe, which is waited for.
+
+    Raises:
+        ExposedStoreError: As for `read_private`; where others may do `ANYTHING`, never.
+        StoreUnavailableError: It cannot be read.
+    """
+    return _read(path, others, most, None)
+
+
+def _read(
+    path: Path, others: int, most: int, opener: Callable[[str, int], int] | None
+) -> bytes | None:
+    try:
+        with open(path, "rb", opener=opener) as stream:  # Path.open has no opener
+            if _POSIX:
+                _check_rights(path, os.fstat(stream.fileno()), others)
+            return stream.read(most)
+    except FileNotFoundError:
+        return None
+    except CredentialError:
+        raise
+    except OSError as error:
+        raise unavailable(path, "read", error) from error
+
+
+def _open_regular(path: str, flags: int) -> int:
+    handle = os.open(path, flags | _NO_WAIT)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    msg = f"{path} cannot be read: it is no regular file"
+    raise StoreUnavailableError(
+        msg, next_step="move it away: nothing is ever stored in such a thing"
+    )
+
+
 def _check_rights(path: Path, found: os.stat_result, others: int) -> None:
-    handed_over = stat.S_IRGRP if found.st_uid != os.geteuid() else NOTHING
+    if others == ANYTHING:  # whoever put it there decides about its owner, too
+        return
+    me = os.geteuid()
+    if found.st_uid not in {0, me}:
+        raise _foreign(path, found.st_uid, me)
+    handed_over = stat.S_IRGRP if found.st_uid != me else NOTHING
     if not found.st_mode & _OTHERS & ~(others | handed_over):
         return
     can = "change" if others & TO_READ else "read or change"
     msg = f"other users can {can} {path} (mode {stat.S_IMODE(found.st_mode):04o})"
     raise ExposedStoreError(msg)
+
+
+def _foreign(path: Path, owner: int, me: int) -> ExposedStoreError:
+    """Build the error for a file of somebody who can change it at any time; root's own are fine."""
+    msg = f"{path} belongs to another user (uid {owner}), who can change it"
+    step = f"check what is in it and take it over (chown {me}), or run camsync as that user"
+    if me == 0:
+        msg = f"{msg}: root does not rely on it"
+        step = "run camsync as that user, without sudo; or give root a CAMSYNC_HOME of its own"
+    return ExposedStoreError(msg, next_step=step)
 
 
 def replace_private(path: Path, content: bytes) -> None:

@@ -16,6 +16,15 @@ from .errors import ConfigurationError
 _WITHHELD = "(not shown)"
 
 
+def plain_host(host: str) -> str:
+    """Return a host in the one spelling that can be compared: lower case, no brackets, no last dot."""
+    bare = host.removeprefix("[").removesuffix("]").removesuffix(".").lower()
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare
+
+
 @attrs.frozen(kw_only=True)
 class ProviderUrl:
     """Where and as whom to connect: ``hikvision://admin@192.168.1.64:8080``.
@@ -70,7 +79,8 @@ def read_url(url: Secret, providers: Sequence[str]) -> ProviderUrl:
         # The text before the colon cannot hold a password, what comes after it can.
         kind = f"{parts.scheme[:40]!r} is not a known kind of address"
         msg = kind if parts.authority else "no scheme in the URL"
-        raise ConfigurationError(msg, next_step=f"begin with one of {known}")
+        step = f"begin with one of {known}, as in {providers[0]}://front-shop"
+        raise ConfigurationError(msg, next_step=step)
     if not parts.readable:
         msg = "host or port of the URL cannot be read"
         raise ConfigurationError(msg, next_step=f"write {provider}://USER@HOST:PORT")
@@ -109,7 +119,7 @@ def _split(url: Secret) -> _Parts:
     return _Parts(
         scheme=scheme.lower(),
         authority=True,
-        host=host,
+        host=plain_host(host or ""),
         port=port,
         username=unquote(parts.username) if parts.username and not secret else None,
         password=secret,

@@ -6,18 +6,21 @@ import json
 import os
 import re
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from ._places import config_folder
+from ._places import absolute, config_folder
 from ._private import TO_READ, locked, read_private, replace_private
+from ._url import plain_host
 from .errors import ConfigurationError, DamagedStoreError, ProfileNotFoundError
 
 
 _FILE = "profiles.json"
+_PIN = "sha256:"
+_PORTS = range(1, 65536)
 _MARK = "camsync_profiles"
 _VERSION = 1
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
@@ -29,6 +32,25 @@ def _check_name(_: object, __: Any, value: Any) -> None:
         raise ConfigurationError(
             msg, next_step="use up to 63 lower case letters, digits, '-', '.' and '_': front-shop"
         )
+
+
+def _check_port(_: object, __: Any, value: Any) -> None:
+    if value is not None and (type(value) is not int or value not in _PORTS):
+        msg = f"the port of a profile must be a number from 1 to 65535, not {value!r}"
+        raise ConfigurationError(msg)
+
+
+def _check_verify(_: object, __: Any, value: Any) -> None:
+    if value is None or (isinstance(value, str) and value.startswith(_PIN)):
+        return
+    if not isinstance(value, str) or not Path(value).is_absolute():
+        msg = "verify in a profile must be 'sha256:…' or the whole path of a CA file"
+        step = "begin the path at the root: whoever owns the current folder could choose the CA"
+        raise ConfigurationError(msg, next_step=step)
+
+
+def _plain(host: object) -> Any:
+    return plain_host(host) if isinstance(host, str) else host
 
 
 def _check_host(_: object, __: Any, value: Any) -> None:
@@ -57,6 +79,7 @@ class Profile:
         provider: Such as ``"hikvision"``.
         host: Name or address.
         port: None for the usual one.
+        username: As whom to log in, as far as is known: the store has it, too.
         https: Whether to use TLS.
         verify: ``"sha256:…"`` (the pinned certificate), a CA file's path, or None for public roots.
         old_tls: Whether TLS 1.0 and weak ciphers are accepted.
@@ -70,18 +93,30 @@ class Profile:
 
     name: str = attrs.field(validator=_check_name)
     provider: str = attrs.field(validator=_TEXT)
-    host: str = attrs.field(validator=_check_host)
-    port: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(int))
-    )
+    host: str = attrs.field(converter=_plain, validator=_check_host)
+    port: int | None = attrs.field(default=None, validator=_check_port)
+    username: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
     https: bool = attrs.field(default=False, validator=_FLAG)
-    verify: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
+    verify: str | None = attrs.field(default=None, validator=_check_verify)
     old_tls: bool = attrs.field(default=False, validator=_FLAG)
     allow_basic: bool = attrs.field(default=False, validator=_FLAG)
     timezone: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
     time_mode: str = attrs.field(default="auto", validator=_TEXT)
     device: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
     learnt: Mapping[str, Any] = attrs.field(factory=dict, validator=_check_learnt)
+
+    def __attrs_post_init__(self) -> None:
+        # A name with a dot could be the name of a host: without the profile the password would go
+        # there. Those of addresses (192.168.1.64, and VPACK's 192.168.1.64_80) are that host.
+        own = self.name == self.host or self.name.startswith((f"{self.host}-", f"{self.host}_"))
+        if "." in self.name and not own:
+            msg = f"{self.name!r} looks like another host than {self.host!r}"
+            raise ConfigurationError(msg, next_step="use a name without dots, such as front-shop")
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Host and port, with the usual port where none is given."""
+        return self.host, self.port or (443 if self.https else 80)
 
     def options(self) -> dict[str, Any]:
         """Return what differs from the defaults, as arguments of the provider's class."""
@@ -117,7 +152,7 @@ class Profiles:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = config_folder() / _FILE if path is None else Path(path)
+        self.path = config_folder() / _FILE if path is None else absolute(path)
 
     def get(self, name: str) -> Profile:
         """Return the profile called *name*.
@@ -140,6 +175,19 @@ class Profiles:
             others = [one for one in self._read() if one.name != profile.name]
             self._write([*others, profile])
 
+    def replace(self, old: Profile | None, new: Profile) -> None:
+        """Store *new* if what is stored under its name is still *old*: None for nothing.
+
+        Raises:
+            ConfigurationError: It was changed meanwhile; nothing was stored.
+        """
+        with locked(self.path):
+            profiles = {one.name: one for one in self._read()}
+            if profiles.get(new.name) != old:
+                msg = f"the profile {new.name!r} was changed by somebody else meanwhile"
+                raise ConfigurationError(msg, next_step="look at it again: camsync profiles")
+            self._write([*{**profiles, new.name: new}.values()])
+
     def delete(self, name: str) -> None:
         """Forget the profile called *name*.
 
@@ -153,14 +201,24 @@ class Profiles:
                 raise self._not_found(name)
             self._write(after)
 
-    def find(self, provider: str, host: str, port: int | None = None) -> Profile | None:
-        """Return the profile of that name, else the only one with that host and port, or None."""
+    def find(self, provider: str, host: str, port: int | None = None) -> Sequence[Profile]:
+        """Return the profile of that name, else those with that host and port; or none.
+
+        Several may have one address: then only a name says which of them is meant.
+        """
         own = [profile for profile in self._read() if profile.provider == provider]
         named = [profile for profile in own if profile.name == host and port is None]
-        same = [profile for profile in own if (profile.host, profile.port) == (host, port)]
-        if named:
-            return named[0]
-        return same[0] if len(same) == 1 else None
+        usual = (443, 80) if port is None else (port,)
+        places = [(plain_host(host), number) for number in usual]
+        return tuple(named or (profile for profile in own if profile.at in places))
+
+    def __iter__(self) -> Iterator[Profile]:
+        """Yield all profiles, sorted by name."""
+        return iter(self.all())
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a profile called *name*."""
+        return any(profile.name == name for profile in self._read())
 
     def __repr__(self) -> str:
         return f"Profiles({str(self.path)!r})"

@@ -85,7 +85,10 @@ class TestEnvStoreWithFiles(CredentialStoreContract):
         username, _, file = variables(store, name)
         path = self.folder / str(len(self.environ))
         path.touch(mode=0o600)
-        path.write_bytes(credential.secret.reveal().encode() + b"\n")
+        text = credential.secret.reveal()
+        # A first byte order mark is the file's, as Notepad's is, and not the secret's.
+        encoding = "utf-8-sig" if text.startswith("\ufeff") else "utf-8"
+        path.write_bytes(text.encode(encoding) + b"\n")
         self.environ.update({username: credential.username, file: str(path)})
 
 

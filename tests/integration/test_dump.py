@@ -278,3 +278,26 @@ def test_a_dump_says_which_camsync_made_it(monkeypatch, installed):
         dump = _dump(sim)
 
     assert ("1.2.3" if installed else "unknown") == dump["camsync"]
+
+
+def test_the_head_of_a_dump_is_scrubbed_too():
+    """What somebody typed into the model or the version is nowhere in it, types of content neither."""
+    serial = "DS-7616NI-K2/16P1620190101CCRR123456789WCVU"
+    body = (
+        f"<DeviceInfo><deviceName>Villa Aurora</deviceName><model>DS-7616NI-K2/16P {serial}</model>"
+        f"<serialNumber>{serial}</serialNumber><firmwareVersion>V4.0 Miller-FW</firmwareVersion>"
+        "</DeviceInfo>"
+    )
+    with RecorderSimulator(channels=1, hours=0.5) as sim:
+        sim._device.static = {
+            "GET /ISAPI/System/deviceInfo": Reply(
+                body=body.encode(), content_type='application/xml; name="Villa Aurora"'
+            )
+        }
+        dump = _dump(sim)
+    text = json.dumps(dump)
+
+    assert [] == [one for one in ("123456789", "Miller", "Villa", "CCRR") if one in text]
+    assert dump["model"].startswith("DS-7616NI-K2/16P ")
+    assert dump["firmware"].startswith("V4.0 ")
+    assert "application/xml" in dump["endpoints"]["GET /ISAPI/System/deviceInfo"]["content_type"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+
 import pytest
 
-from camsync import HikvisionISAPI, RetryPolicy, Secret, UnreachableError
+from camsync import AuthenticationError, HikvisionISAPI, RetryPolicy, Secret, UnreachableError
 from camsync.providers.hikvision._errors import error_for
 from camsync.testing import RecorderSimulator
 from camsync.transport import Address, TLSPolicy, Transport, redirect_error
@@ -63,6 +66,53 @@ def test_a_redirect_on_the_device_is_followed(recorder_simulator, tls, scheme):
 
     assert simulator.logins_failed == 0
     assert simulator.fault_hits["redirect-same-host"] >= 2
+
+
+class _Wavering(http.server.BaseHTTPRequestHandler):
+    """Sends every other login to another path of itself, and refuses those in between."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer, and count."""
+        counts = self.server.counts
+        sent = self.headers.get("Authorization") is not None
+        counts["logins"] += sent
+        redirected = sent and counts["logins"] % 2 == 1
+        counts["failed"] += sent and not redirected
+        self.send_response(302 if redirected else 401)
+        if redirected:
+            self.send_header("Location", f"{self.path}/again")
+        else:
+            nonce = f"n{counts['logins']}"
+            self.send_header("WWW-Authenticate", f'Digest realm="r", nonce="{nonce}", qop="auth"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_redirect_does_not_prove_the_password():
+    """One refusal is final, also for a device that sends every other login somewhere else."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Wavering)
+    server.counts = {"logins": 0, "failed": 0}
+    address = Address.of("127.0.0.1", server.server_port)
+    transport = Transport(address, "admin", Secret("x"), tls=TLSPolicy.of(True))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        assert transport.request("GET", PATH).status == 401
+        for _ in range(5):
+            with pytest.raises(AuthenticationError):
+                transport.request("GET", PATH)
+    finally:
+        transport.close()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    assert server.counts == {"logins": 2, "failed": 1}
 
 
 def test_without_login_too(simulator):
@@ -210,6 +260,10 @@ def test_the_device_itself(address: Address, location: str, path: str):
         (HERE, "http://nvr.lan:99999/", Where.NOWHERE, ""),
         (HERE, "http://[", Where.NOWHERE, ""),
         (HERE, "ftp://nvr.lan/b", Where.NOWHERE, ""),
+        (HERE, "ftp://nvr.lan:21/b", Where.FOREIGN, "ftp://nvr.lan:21"),
+        (HERE, "ftp://nvr.lan:8080/b", Where.FOREIGN, "ftp://nvr.lan:8080"),
+        (SAFE, "ws://[2001:db8::1]:443/b", Where.FOREIGN, "ws://[2001:db8::1]:443"),
+        (HERE, "ftp://evil.example:21/b", Where.ELSEWHERE, "ftp://evil.example:21"),
         (HERE, "javascript:alert(1)", Where.NOWHERE, ""),
         (HERE, "http://evil\\@nvr.lan:8080/", Where.NOWHERE, ""),
         (HERE, "\\\\evil.example\\b", Where.NOWHERE, ""),
@@ -236,6 +290,8 @@ def test_everywhere_else(address: Address, location: str, where: Where, place: s
         (SAFE, "http://[2001:db8::1]/b", "could be read", "https=False only if"),
         (HERE, "http://user:secret@evil.example/?q=secret", "refused", "host and port"),
         (HERE, "http://[", "cannot be read", "host and port"),
+        (HERE, "ftp://nvr.lan:21/?q=secret", "neither HTTP nor HTTPS", "host and port"),
+        (SAFE, "ftp://[2001:db8::1]:21/", "neither HTTP nor HTTPS", "host and port"),
         (None, "/b", "another path", "host and port"),
         (None, "https://nvr.lan/?q=secret", "https://nvr.lan:443", "https=True"),
         (None, "http://user:secret@evil.example/", "http://evil.example:80", "host and port"),

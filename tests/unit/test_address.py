@@ -37,6 +37,9 @@ def test_urls(host: str, options: dict[str, object], url: str):
         "1.2.3.400",
         "a\nb",
         "host:80x",
+        "192.168.1.64:8000",
+        "[192.168.1.64]:8000",
+        "a:b",
     ],
 )
 def test_what_is_no_host_is_refused(host: str):

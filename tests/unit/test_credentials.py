@@ -158,6 +158,18 @@ def test_a_chain_writes_to_the_first_that_can_be_written():
         first_of(EnvStore()).set("hikvision", "a", ADMIN)
 
 
+def test_a_chain_says_which_store_keeps_it(monkeypatch):
+    """What is still there after a deletion is an error: a yes would hide a password."""
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A_SECRET", SECRET)
+    store = MemoryStore()
+    for first, kind in ((EnvStore(), ReadOnlyStoreError), (Broken(), StoreUnavailableError)):
+        store.set("hikvision", "a", OTHER)
+        with pytest.raises(kind):
+            first_of(first, store).delete("hikvision", "a")
+        assert () == tuple(store.names())
+
+
 def test_a_chain_deletes_everywhere():
     """What is deleted does not come back from a later store."""
     stores = [MemoryStore(), MemoryStore()]

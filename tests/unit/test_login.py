@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import attrs
@@ -335,3 +336,73 @@ def test_a_thread_that_waited_uses_the_first_login():
     assert one._first("GET", "/", renewing).status == 200
     assert 'nonce="n1"' in str(quick.seen[0])
     assert 'nonce="n2"' in str(renewing.seen[1])
+
+
+class Wavering:
+    """Answers logins with *answers* in turn, over and over, and counts those that failed."""
+
+    def __init__(self, *answers: int) -> None:
+        self.answers = answers
+        self.logins = self.failed = 0
+
+    def __call__(self, authorization: Secret | None) -> Reply:
+        if authorization is None:
+            return _refused(_challenge(f"n{self.logins}"))
+        status = self.answers[self.logins % len(self.answers)]
+        self.logins += 1
+        self.failed += status == 401
+        return _refused(_challenge(f"x{self.logins}")) if status == 401 else Reply(status)
+
+
+def _tried(one: Login, device: Wavering, times: int = 20) -> None:
+    for _ in range(times):
+        with contextlib.suppress(AuthenticationError):
+            one.run("GET", "/", device)
+
+
+@pytest.mark.parametrize(
+    "status", [301, 302, 303, 307, 308, 400, 403, 404, 408, 429, 500, 502, 503, 504]
+)
+@pytest.mark.parametrize("order", ["before", "after", "twice"])
+def test_no_answer_but_a_success_proves_the_password(status: int, order: str):
+    """A device that is busy now and refuses then counts one failed login, and no more follow."""
+    answers = {"before": (status, 401), "after": (401, status), "twice": (status, status, 401)}
+    device = Wavering(*answers[order])
+    _tried(_login(), device)
+
+    assert device.failed == 1
+
+
+def test_a_password_that_had_worked_is_refused_once_too():
+    """After a success: the old nonce and one fresh one are refused, whatever comes in between."""
+    device = Wavering(200, 401, 503, 503, 401, 200)
+    _tried(_login(), device)
+
+    assert (device.logins, device.failed) == (5, 2)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 503])
+def test_an_undecided_login_costs_no_failed_one(status: int):
+    """A busy device is asked for a fresh nonce again, and the first success is kept."""
+    device = Wavering(status, status, 200, status, 206)
+    one = _login()
+
+    assert [one.run("GET", "/", device).status for _ in range(5)] == [
+        status,
+        status,
+        200,
+        status,
+        206,
+    ]
+    assert (device.logins, device.failed) == (5, 0)
+    assert repr(one) == "<Login 'admin' proven>"
+
+
+def test_busy_answers_in_between_cost_nothing():
+    """Once proven, n requests cost n + 1 round trips, however many of them are answered with 503."""
+    script = [_refused(), Reply(), Reply(503), Reply(503), Reply(302), Reply()]
+    device = Device(script)
+    one = _login()
+
+    assert [one.run("GET", "/", device).status for _ in range(5)] == [200, 503, 503, 302, 200]
+    assert [header is None for header in device.seen] == [True] + [False] * 5

@@ -15,11 +15,13 @@ import filelock
 import pytest
 
 from camsync import Secret, _private
+from camsync._places import absolute, config_folder
 from camsync._private import (
     ANYTHING,
     TO_READ,
     create_private,
     locked,
+    read_given,
     read_private,
     replace_private,
 )
@@ -122,6 +124,53 @@ def test_reading_alone_can_be_allowed(tmp_path):
         read_private(path, others=TO_READ)
 
 
+def _owned_by(monkeypatch, owner, me):
+    """Make every file *owner*'s and this process *me*'s."""
+    fstat = os.fstat
+
+    def foreign(handle):
+        found = list(fstat(handle))
+        found[stat.ST_UID] = owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", foreign)
+    monkeypatch.setattr(os, "geteuid", lambda: me)
+
+
+@posix
+@pytest.mark.parametrize(("owner", "me"), [(1000, 1000), (0, 1000), (0, 0)])
+@pytest.mark.parametrize("others", [0, TO_READ])
+def test_files_of_ones_own_and_of_root_are_read(tmp_path, monkeypatch, owner, me, others):
+    """Root can change everything anyhow."""
+    replace_private(tmp_path / "file", b"content")
+    _owned_by(monkeypatch, owner, me)
+
+    assert b"content" == read_private(tmp_path / "file", others=others)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("me", "words", "step"),
+    [
+        (1000, r"uid 1001\), who can change it - ", "chown 1000"),
+        (0, "root does not rely on it", "without sudo"),
+    ],
+)
+@pytest.mark.parametrize("others", [0, TO_READ])
+def test_a_file_of_another_user_is_refused(tmp_path, monkeypatch, me, words, step, others):
+    """Whoever owns it can change it whatever its mode; also with sudo in that user's home."""
+    path = tmp_path / "file"
+    replace_private(path, b"content")
+    _owned_by(monkeypatch, 1001, me)
+
+    for read in (read_private, lambda path, **options: read_given(path, 9, **options)):
+        with pytest.raises(ExposedStoreError, match=words) as caught:
+            read(path, others=others)
+        assert str(path) in caught.value.message
+        assert step in caught.value.next_step
+    assert b"content" == read_given(path, 9, others=ANYTHING)
+
+
 @posix
 @pytest.mark.parametrize(("mode", "refused"), [(0o440, False), (0o444, True), (0o460, True)])
 def test_the_group_may_read_what_was_handed_over(tmp_path, monkeypatch, mode, refused):
@@ -129,7 +178,7 @@ def test_the_group_may_read_what_was_handed_over(tmp_path, monkeypatch, mode, re
     path = tmp_path / "file"
     path.write_bytes(b"content")
     path.chmod(mode)
-    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    _owned_by(monkeypatch, 0, 1000)
 
     if refused:
         with pytest.raises(ExposedStoreError):
@@ -142,6 +191,34 @@ def test_a_folder_is_no_file(tmp_path):
     """What cannot be read is an error with the system's reason."""
     with pytest.raises(StoreUnavailableError, match="cannot be read: "):
         read_private(tmp_path, others=ANYTHING)
+
+
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_only_a_regular_file_is_read(tmp_path, monkeypatch, kind):
+    """Nothing else can hold up the reader, or feed it without end; and it is closed again."""
+    path = {"pipe": tmp_path / "pipe", "device": Path(os.devnull), "folder": tmp_path}[kind]
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    handles, closed = [], []
+    opening, closing = os.open, os.close
+    monkeypatch.setattr(os, "open", lambda *args: handles.append(opening(*args)) or handles[-1])
+    monkeypatch.setattr(os, "close", lambda handle: closed.append(handle) or closing(handle))
+
+    with pytest.raises(StoreUnavailableError, match="is no regular file"):
+        read_private(path, others=ANYTHING)
+    assert 1 == len(handles)
+    assert handles == closed
+
+
+def test_a_given_file_is_read_up_to_a_limit(tmp_path):
+    """No more than asked for; a missing one is None, and a folder an error."""
+    replace_private(tmp_path / "file", b"content")
+
+    assert b"cont" == read_given(tmp_path / "file", 4)
+    assert None is read_given(tmp_path / "nothing", 4)
+    with pytest.raises(StoreUnavailableError, match="cannot be read: "):
+        read_given(tmp_path, 4, others=ANYTHING)
 
 
 def test_a_file_has_a_greatest_length(tmp_path, monkeypatch):
@@ -362,3 +439,31 @@ def test_without_permission_bits_nothing_is_refused(tmp_path, monkeypatch):
     path.chmod(0o666)
 
     assert b"content" == read_private(path)
+
+
+def test_the_folder_of_settings_is_absolute(tmp_path, monkeypatch):
+    """A relative CAMSYNC_HOME is seen from the working folder, and shown in full."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAMSYNC_HOME", "here")
+
+    assert tmp_path / "here" == config_folder()
+
+
+@posix
+def test_only_the_system_follows_links(tmp_path):
+    """Two dots after a link lead from where it points: they stay in the path."""
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    (tmp_path / "far" / "file").touch()
+    path = absolute(str(tmp_path / "link" / ".." / "file"))
+
+    assert str(tmp_path / "link" / ".." / "file") == str(path)
+    assert path.exists()
+
+
+def test_without_a_choice_the_system_has_a_place(monkeypatch):
+    """It is absolute, too, and called after us."""
+    monkeypatch.delenv("CAMSYNC_HOME", raising=False)
+
+    assert config_folder().is_absolute()
+    assert "camsync" == config_folder().name

@@ -29,6 +29,7 @@ FULL = Profile(
     provider="hikvision",
     host="192.168.1.64",
     port=8443,
+    username="viewer",
     https=True,
     verify=PIN,
     old_tls=True,
@@ -53,7 +54,9 @@ def test_what_is_stored_comes_back(book):
     book.set(SMALL)
 
     assert FULL == book.get("front-shop")
-    assert (SMALL, FULL) == tuple(book.all())
+    assert (SMALL, FULL) == tuple(book.all()) == tuple(book)
+    assert "front-shop" in book
+    assert "Front-shop" not in book
     assert (SMALL, FULL) == tuple(Profiles(book.path).all())
 
 
@@ -82,28 +85,91 @@ def test_deleting(book):
 def test_no_file_is_no_profile(book):
     """Nothing is written by looking."""
     assert () == book.all()
-    assert book.find("hikvision", "nvr.lan") is None
+    assert () == book.find("hikvision", "nvr.lan")
     assert not book.path.exists()
 
 
 def test_finding_by_name_and_by_address(book):
-    """The name wins, the address finds the one profile that has it, of this provider only."""
+    """The name wins, the address finds the profiles that have it, of this provider only."""
     book.set(FULL)
-    book.set(attrs.evolve(SMALL, name="192.168.1.64"))
+    book.set(attrs.evolve(SMALL, name="192.168.1.64", host="192.168.1.64"))
 
-    assert "192.168.1.64" == book.find("hikvision", "192.168.1.64").name
-    assert FULL == book.find("hikvision", "192.168.1.64", 8443)
-    assert FULL == book.find("hikvision", "front-shop")
-    assert book.find("imou", "front-shop") is None
-    assert book.find("hikvision", "192.168.1.64", 81) is None
+    assert ["192.168.1.64"] == [one.name for one in book.find("hikvision", "192.168.1.64")]
+    assert (FULL,) == book.find("hikvision", "192.168.1.64", 8443)
+    assert (FULL,) == book.find("hikvision", "front-shop")
+    assert () == book.find("imou", "front-shop")
+    assert () == book.find("hikvision", "192.168.1.64", 81)
 
 
-def test_an_ambiguous_address_finds_nothing(book):
-    """Two profiles of one address are told apart by name only."""
+def test_several_profiles_of_one_address_are_all_found(book):
+    """Which of them is meant is for a name to say."""
     book.set(SMALL)
     book.set(attrs.evolve(SMALL, name="other"))
 
-    assert book.find("hikvision", "nvr.lan") is None
+    assert ["back", "other"] == [one.name for one in book.find("hikvision", "nvr.lan")]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        ("fe80::1", "fe80:0::1"),
+        ("[fe80::2]", "fe80::2"),
+        ("NVR.lan.", "nvr.LAN"),
+        ("192.168.1.64", "192.168.1.64"),
+    ],
+)
+def test_a_host_has_many_spellings(book, kept, asked):
+    """Whichever is written, the profile and its pin are found."""
+    book.set(attrs.evolve(FULL, host=kept, port=None))
+
+    assert 1 == len(book.find("hikvision", asked))
+    assert 1 == len(book.find("hikvision", asked, 443))
+    assert () == book.find("hikvision", asked, 80)
+
+
+@pytest.mark.parametrize("name", ["nvr.lan", "nvr.lan_80", "nvr.lan-8080", "back-door"])
+def test_a_name_may_be_that_of_the_host(name):
+    """The address itself, as VPACK and the command line write it."""
+    assert name == attrs.evolve(SMALL, name=name).name
+
+
+def test_a_name_may_not_be_that_of_another_host():
+    """Without the profile, the password would go to whoever has that name."""
+    with pytest.raises(ConfigurationError, match="looks like another host"):
+        attrs.evolve(SMALL, name="shop.example")
+
+
+@pytest.mark.parametrize("port", [True, 0, 65536, "80", 80.0])
+def test_a_port_is_a_number(port):
+    """JSON has booleans and texts where a number belongs."""
+    with pytest.raises(ConfigurationError, match="port of a profile"):
+        attrs.evolve(SMALL, port=port)
+
+
+@pytest.mark.parametrize("verify", ["ca.pem", "./ca.pem", False, True, ""])
+def test_a_profile_does_not_switch_checking_off(verify):
+    """Nor does it name a file that depends on the current folder."""
+    with pytest.raises(ConfigurationError, match="verify in a profile"):
+        attrs.evolve(SMALL, verify=verify)
+
+
+def test_the_whole_path_of_a_ca_is_taken(tmp_path):
+    """An authority of one's own."""
+    ca = str(tmp_path / "ca.pem")
+
+    assert ca == attrs.evolve(SMALL, verify=ca).options()["verify"]
+
+
+def test_replacing_only_what_was_looked_at(book):
+    """Two people at two terminals: the second is told, and nothing is lost."""
+    book.replace(None, SMALL)
+    moved = attrs.evolve(SMALL, host="10.0.0.9")
+    book.replace(SMALL, moved)
+
+    for old in (None, SMALL):
+        with pytest.raises(ConfigurationError, match="changed by somebody else"):
+            book.replace(old, attrs.evolve(SMALL, https=True))
+    assert (moved,) == book.all()
 
 
 def test_options_are_arguments(book):

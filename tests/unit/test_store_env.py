@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import threading
 import traceback
+
+from pathlib import Path
 
 import pytest
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from camsync.credentials import Credential, CredentialName
+from camsync.credentials import Credential, CredentialName, _given
 from camsync.credentials import env as module
 from camsync.credentials.env import EnvStore
 from camsync.errors import (
@@ -57,7 +61,7 @@ def test_variables_have_readable_names(provider, account, owner, middle):
 
     assert f"CAMSYNC_{middle}_USERNAME" in caught.value.message
     assert f"CAMSYNC_{middle}_SECRET " in caught.value.message
-    assert f"CAMSYNC_{middle}_SECRET_FILE" in caught.value.message
+    assert f"CAMSYNC_{middle}_SECRET_FILE" in caught.value.next_step
 
 
 parts = st.text(st.sampled_from("aA1-_.O \u00e4\U0001f511"), min_size=1, max_size=8).filter(
@@ -137,8 +141,8 @@ def test_the_environment_is_read_at_every_call(monkeypatch):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({}, f"neither {SHOP}_USERNAME is set, nor {SHOP}_SECRET or {SHOP}_SECRET_FILE"),
-        ({"_SECRET": ""}, f"neither {SHOP}_USERNAME is set"),
+        ({}, f"{SHOP}_USERNAME and {SHOP}_SECRET are not set"),
+        ({"_SECRET": ""}, f"{SHOP}_USERNAME and {SHOP}_SECRET are not set"),
         ({"_USERNAME": "x"}, f"{SHOP}_USERNAME is set, but neither {SHOP}_SECRET nor"),
         ({"_USERNAME": "x", "_SECRET": ""}, f"{SHOP}_USERNAME is set, but neither"),
         ({"_SECRET": SECRET}, f"the secret is set, but not {SHOP}_USERNAME"),
@@ -180,12 +184,13 @@ def test_changes_are_refused_with_the_variables(environ):
         (b"s3cret\n", "s3cret"),
         (b"s3cret\r\n", "s3cret"),
         (b"s3cret", "s3cret"),
+        (b"\xef\xbb\xbfs3cret\r\n", "s3cret"),
         (b" s3cret \n\n", " s3cret \n"),
         ("\u00e4\U0001f511\n".encode(), "\u00e4\U0001f511"),
     ],
 )
 def test_the_secret_may_be_in_a_file(tmp_path, environ, content, secret):
-    """One line end at its end does not count."""
+    """One line end at its end does not count, nor Notepad's mark at its beginning."""
     del environ[f"{SHOP}_SECRET"]
     environ[f"{SHOP}_SECRET_FILE"] = str(tmp_path / "secret")
     (tmp_path / "secret").touch(mode=0o600)
@@ -200,6 +205,7 @@ def test_the_secret_may_be_in_a_file(tmp_path, environ, content, secret):
         (None, CredentialNotFoundError, "which does not exist"),
         (b"", CredentialNotFoundError, "which is empty"),
         (b"\n", CredentialNotFoundError, "which is empty"),
+        (b"\xef\xbb\xbf\n", CredentialNotFoundError, "which is empty"),
         (b"planted \xff", ConfigurationError, "is not UTF-8 text"),
         (b"planted " * 10_000, ConfigurationError, "is longer than 65536 bytes"),
     ],
@@ -246,6 +252,42 @@ def test_others_may_read_the_file_only_where_the_system_decides(tmp_path, enviro
         store.get("hikvision", "front-shop")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert SECRET == store.get("hikvision", "front-shop").secret.reveal()
+
+
+def _into(pipe, content):
+    """Write into a pipe whose reader may go away early."""
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write_bytes(content)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("length", [0, 100_000])
+def test_the_file_may_be_a_pipe(tmp_path, environ, length):
+    """A shell gives one for <(command); it is waited for, and no more is read than from a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    del environ[f"{SHOP}_SECRET"]
+    environ[f"{SHOP}_SECRET_FILE"] = str(pipe)
+    store = EnvStore(environ=environ)
+    writer = threading.Thread(target=_into, args=(pipe, f"{SECRET}{'x' * length}\n".encode()))
+    writer.start()
+    if length:
+        with pytest.raises(ConfigurationError, match="is longer than 65536 bytes"):
+            store.get("hikvision", "front-shop")
+    else:
+        assert SECRET == store.get("hikvision", "front-shop").secret.reveal()
+    writer.join()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs something endless")
+def test_what_never_ends_is_not_read_to_its_end(environ, monkeypatch):
+    """A device in a place where rights are not looked at."""
+    monkeypatch.setattr(_given, "_DOCKER", Path("/dev"))
+    del environ[f"{SHOP}_SECRET"]
+    environ[f"{SHOP}_SECRET_FILE"] = "/dev/zero"
+
+    with pytest.raises(ConfigurationError, match="is longer than 65536 bytes"):
+        EnvStore(environ=environ).get("hikvision", "front-shop")
 
 
 def test_two_secrets_are_one_too_many(environ):

@@ -8,6 +8,8 @@ import functools
 import json
 import os
 import pickle
+import subprocess
+import sys
 import traceback
 import unicodedata
 
@@ -17,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from camsync import CamsyncError, Secret
-from camsync.credentials import Credential, CredentialName, _book, _format
+from camsync.credentials import Credential, CredentialName, _book, _format, _guard, _unlock
 from camsync.credentials._book import Book, Unreadable
 from camsync.credentials._bytes import SecretBytes
 from camsync.credentials.file import SCRYPT_CHEAPEST, SCRYPT_DEFAULT, EncryptedFileStore, Scrypt
@@ -707,3 +709,118 @@ def test_a_book_is_a_dictionary(steps):
 def test_every_error_is_one_of_ours():
     """What the book raises inside never gets out as it is."""
     assert not issubclass(_book.Unreadable, CamsyncError)
+
+
+def test_a_store_stays_the_same_file(tmp_path, monkeypatch):
+    """A relative path is seen from the folder in which it was given, links and all."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = _open("c")
+    store.set("hikvision", "a", ADMIN)
+    monkeypatch.chdir("other")
+
+    assert ADMIN == store.get("hikvision", "a")
+    store.set("hikvision", "b", OTHER)
+    assert tmp_path / "c" == store.path
+    assert str(tmp_path / "c") in repr(store)
+    assert [] == list((tmp_path / "other").iterdir())
+
+
+@posix
+def test_a_relative_path_needs_a_working_folder(tmp_path, monkeypatch):
+    """In a folder that was deleted it means nothing; the error shows a store that is half made."""
+    (tmp_path / "gone").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        error = _raises(ConfigurationError, lambda: _open("c"), match="there is no working folder")
+        whole = _open(tmp_path / "c").path
+
+    assert "EncryptedFileStore('c', None)" in _report(error)
+    assert tmp_path / "c" == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_the_file_blocks_nobody(tmp_path):
+    """Whoever can make one in the folder does not stop every program that reads its passwords."""
+    os.mkfifo(tmp_path / "c", 0o600)
+    store = _open(tmp_path / "c")
+
+    for action in (
+        store.names,
+        lambda: store.get("hikvision", "a"),
+        lambda: store.set("hikvision", "a", ADMIN),
+    ):
+        _raises(StoreUnavailableError, action, match="is no regular file")
+
+
+def test_too_little_memory_is_told_in_words(path, monkeypatch):
+    """Deriving a key needs much of it; the passphrase is in no frame, and is not forgotten."""
+
+    class Hungry:
+        def __init__(self, **parameters):
+            pass
+
+        def derive(self, passphrase):
+            raise MemoryError
+
+    asked = []
+    store = _open(path, passphrase=lambda: asked.append(1) or PASSPHRASE)
+    with monkeypatch.context() as patch:
+        patch.setattr(_unlock, "ScryptFunction", Hungry)
+        error = _raises(
+            StoreUnavailableError, lambda: store.get("hikvision", "a"), match="MiB of memory"
+        )
+
+    assert None is error.__context__
+    assert error.retryable
+    assert ADMIN == store.get("hikvision", "a")
+    assert [1] == asked
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_threads_that_it_has_not(tmp_path):
+    """Whatever locks other threads hold at that moment, the child's stores work."""
+    code = (
+        "import contextlib, os, signal, sys, threading\n"
+        "from camsync import Credential, MemoryStore\n"
+        "from camsync.credentials import _guard\n"
+        "from camsync.credentials.file import SCRYPT_CHEAPEST, EncryptedFileStore\n"
+        "file = EncryptedFileStore(sys.argv[1], passphrase='x', kdf=SCRYPT_CHEAPEST)\n"
+        "memory, inside, go = MemoryStore(), threading.Event(), threading.Event()\n"
+        "for store in (file, memory):\n"
+        "    store.set('hikvision', 'a', Credential(username='u', secret='s'))\n"
+        "def hold():\n"
+        "    with contextlib.ExitStack() as stack:\n"
+        "        for guard in list(_guard._GUARDS):\n"
+        "            stack.enter_context(guard.lock)\n"
+        "        inside.set()\n"
+        "        go.wait()\n"
+        "threading.Thread(target=hold).start()\n"
+        "inside.wait()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(30)\n"
+        "    for store in (file, memory):\n"
+        "        store.get('hikvision', 'a')\n"
+        "    file.rotate()\n"
+        "    os._exit(7)\n"
+        "ended = os.waitpid(child, 0)[1]\n"
+        "go.set()\n"
+        "print(len(_guard._GUARDS), os.waitstatus_to_exitcode(ended))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "c")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert ("3 7\n", "") == (done.stdout, done.stderr)
+
+
+def test_who_is_inside_a_lock_leaves_that_one():
+    """A fork in the middle gives the child new locks, and ends nothing with an error."""
+    guard = _guard.Guard()
+    with guard.lock:
+        _guard._renew_all()
+        assert not guard.lock.locked()
+
+    assert guard.lock.acquire(blocking=False)

@@ -412,3 +412,15 @@ def test_a_keyring_that_forgets_is_found_out(tmp_path, keyring):
     keyring.forgetful = True
     with pytest.raises(StoreUnavailableError, match="does not give it back"):
         KeyFromKeyring(create=True).make()
+
+
+def test_the_list_stays_the_same_file(tmp_path, keyring, monkeypatch):
+    """A relative path is seen from the folder in which it was given."""
+    monkeypatch.chdir(tmp_path)
+    store = KeyringStore(index="names.json")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+    store.set("hikvision", "a", Credential(username="admin", secret="x"))
+
+    assert tmp_path / "names.json" == store.index
+    assert store.index.exists()

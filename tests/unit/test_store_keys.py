@@ -117,3 +117,23 @@ def test_docker_keeps_its_secrets_in_one_place():
     assert Path("/run/secrets") == _given._DOCKER
     assert _given.is_managed(Path("/run/secrets/key"))
     assert not _given.is_managed(Path("/run/secrets2/key"))
+
+
+def test_a_key_file_stays_the_same_file(tmp_path, monkeypatch):
+    """A relative path is seen from the folder in which it was given, and shown as it is used."""
+    monkeypatch.chdir(tmp_path)
+    source = write_key_file("key")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+
+    assert tmp_path / "key" == source.path
+    assert str(tmp_path / "key") in repr(source)
+    assert 44 == len(source().reveal())
+
+
+def test_a_key_file_may_begin_with_a_mark(tmp_path):
+    """Notepad writes one before the text."""
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text("a passphrase", "utf-8-sig")
+
+    assert "a passphrase" == KeyFromFile(tmp_path / "key")().reveal()

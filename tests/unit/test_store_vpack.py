@@ -171,7 +171,11 @@ def test_no_account_leaves_the_folder(store, folder, account):
 def test_files_with_odd_names_are_found_by_what_they_hold(store, folder):
     """VPACK itself uses the host as it is; a file of that name stays where it is."""
     path = _vpack_writes(
-        folder, "hikvision_NVR_80.json", NVR, nvr_id="NVR_80", provider="hikvision"
+        folder,
+        "hikvision_NVR_80.json",
+        {**NVR, "host": "NVR"},
+        nvr_id="NVR_80",
+        provider="hikvision",
     )
 
     assert ADMIN == store.get("hikvision", "NVR_80")
@@ -193,7 +197,8 @@ def test_where_case_is_ignored_nothing_is_overwritten(store, folder):
 def test_owners_are_apart(store, folder):
     """A recorder's file with an e-mail address belongs to that person only."""
     hers = {"nvr_id": "10.0.0.1_80", "user_email": EMAIL, "provider": "hikvision"}
-    _vpack_writes(folder, "hikvision_10.0.0.1_80.json", NVR, **hers)
+    recorder = {**NVR, "host": "10.0.0.1"}
+    _vpack_writes(folder, "hikvision_10.0.0.1_80.json", recorder, **hers)
     store.set("hikvision", "192.168.1.64_80", Credential(username="zoe", secret="z"), owner="zoe")
 
     assert ADMIN == store.get("hikvision", "10.0.0.1_80", owner=EMAIL)
@@ -377,7 +382,8 @@ def test_damaged_files_are_errors(store, folder, content):
 
     _raises(DamagedStoreError, lambda: store.get("hikvision", "192.168.1.64_80"), ".")
     _raises(DamagedStoreError, lambda: store.set("hikvision", "192.168.1.64_80", ADMIN), ".")
-    _raises(DamagedStoreError, store.names, ".")
+    # A list without this account would look complete.
+    _raises(DamagedStoreError, store.names, "hikvision_192.168.1.64_80.json")
 
 
 @pytest.mark.parametrize(
@@ -406,7 +412,7 @@ def test_damage_is_noticed(tmp_path_factory, data):
     """Wherever the token is changed or cut: an error of ours, and never a wrong password."""
     folder = tmp_path_factory.mktemp("vpack")
     nvr = {"nvr_id": "a", "provider": "hikvision"}
-    path = _vpack_writes(folder, "hikvision_a.json", NVR, **nvr)
+    path = _vpack_writes(folder, "hikvision_a.json", {**NVR, "host": "a"}, **nvr)
     document = json.loads(path.read_text())
     sealed = document["encrypted_data"]
     at = data.draw(st.integers(0, len(sealed) - 1))
@@ -458,3 +464,73 @@ def test_nothing_is_shown_and_keys_do_not_travel(store, folder, tmp_path):
     assert base64.urlsafe_b64decode(KEY)[:16] not in pickled
     assert base64.urlsafe_b64decode(KEY)[16:] not in pickled
     assert ADMIN == pickle.loads(pickled).get("hikvision", "192.168.1.64_80")
+
+
+def _recorder(folder, account, **inside):
+    payload = {"username": "admin", "password": SECRET, **inside}
+    return _vpack_writes(
+        folder, f"hikvision_{account}.json", payload, nvr_id=account, provider="hikvision"
+    )
+
+
+def test_what_was_encrypted_for_another_recorder_is_refused(store, folder):
+    """Only what is inside is protected: a swap would send a password to somebody's own recorder."""
+    theirs = _recorder(folder, "6.6.6.6_80", host="6.6.6.6", port=80)
+    ours = json.loads((folder / "hikvision_192.168.1.64_80.json").read_text())
+    document = json.loads(theirs.read_text())
+    theirs.write_text(json.dumps({**document, "encrypted_data": ours["encrypted_data"]}))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    for action in (
+        lambda: store.get("hikvision", "6.6.6.6_80"),
+        lambda: store.set("hikvision", "6.6.6.6_80", ADMIN),
+        lambda: store.read("hikvision_6.6.6.6_80.json"),
+        store.names,
+        store.rotate,
+    ):
+        _raises(DamagedStoreError, action, "encrypted for another recorder")
+    assert before == {path: path.read_bytes() for path in before}
+    store.delete("hikvision", "6.6.6.6_80")
+    assert ADMIN == store.get("hikvision", "192.168.1.64_80")
+
+
+@pytest.mark.parametrize(
+    ("account", "inside", "same"),
+    [
+        ("nvr.lan_80", {"host": "NVR.lan", "port": 80}, True),
+        ("nvr.lan_80", {"host": "nvr.lan", "port": "80"}, True),
+        ("nvr.lan_080", {"host": "nvr.lan", "port": 80}, True),
+        ("nvr.lan_80", {"host": "nvr.lan"}, True),
+        ("nvr.lan_80", {"port": 81}, True),
+        ("nvr.lan", {"host": "nvr.lan", "port": 80}, True),
+        ("a_1", {"host": "a_1", "port": 80}, True),
+        ("front-shop", {}, True),
+        ("front-shop", {"host": "nvr.lan", "port": 80}, True),
+        ("nvr.lan_80", {"host": "nvr.lan", "port": 81}, False),
+        ("nvr.lan_80", {"host": "other.lan", "port": 80}, False),
+        ("nvr.lan_80", {"host": 7}, False),
+    ],
+)
+def test_host_and_port_must_be_those_of_the_account(tmp_path, account, inside, same):
+    """Where both say it; capitals and the form of a number make no difference."""
+    _recorder(tmp_path / "tokens", account, **inside)
+    store = VpackTokenStore(tmp_path / "tokens", KEY)
+
+    if same:
+        assert ADMIN == store.get("hikvision", account)
+    else:
+        _raises(DamagedStoreError, lambda: store.get("hikvision", account), "another recorder")
+
+
+def test_a_folder_stays_the_same_folder(tmp_path, monkeypatch):
+    """A relative path is seen from the folder in which it was given."""
+    monkeypatch.chdir(tmp_path)
+    store = VpackTokenStore("tokens", KEY)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+    store.set("imou", EMAIL, ADMIN)
+
+    assert [f"imou_{EMAIL_HASH}.json"] == [
+        path.name for path in (tmp_path / "tokens").glob("*.json")
+    ]
+    assert str(tmp_path / "tokens") in repr(store)

@@ -16,7 +16,7 @@ import string
 import unicodedata
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NoReturn
 
 
@@ -40,7 +40,9 @@ _ROOM: Final = 500
 _CROWDED: Final = 64
 _LOCAL_MAC: Final = "020000"
 _HEX: Final = re.compile(r"[0-9A-Fa-f{}():-]+", re.ASCII)
-_MAC_DIGITS: Final = re.compile(r"[0-9A-Fa-f]{12}", re.ASCII)
+_MAC_NOTATION: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[.:-]?){5}[0-9A-Fa-f]{2}", re.ASCII)
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}", re.ASCII)
 _FACE: Final = "0123456789abcdef"
 
 # Scripts whose letters are spread over more than one block of 256: the whole of it is used, since
@@ -64,6 +66,7 @@ class Fakes:
         self._known: dict[str, tuple[str, int]] = {}
         self._given: dict[str, str] = {}
         self._own: set[str] = set()
+        self._taken: set[str] = set()
         self._counted: dict[str, str] = {}
         self._addresses = 0
 
@@ -74,19 +77,24 @@ class Fakes:
     def know(self, kind: str, value: str, keep: int = 0) -> None:
         """Remember *value*, so that it is found wherever it stands and is nobody's stand-in.
 
+        If it was handed out as the stand-in of another one before, it is a value in its own right
+        from now on.
+
         Args:
             keep: How many characters at its begin tell nothing about the owner.
         """
-        if value not in self._own:
-            self._known.setdefault(value, (kind, keep))
+        self._own.discard(value)
+        self._known.setdefault(value, (kind, keep))
 
     def of(self, kind: str, value: str, keep: int = 0) -> str:
         """Return the stand-in of *value*; a stand-in stands for itself."""
         if value in self._own:
             return value
         kind, keep = self._known.get(value, (kind, keep))
-        if kind == MAC and _MAC_DIGITS.fullmatch(value):
+        if kind == MAC and _MAC_NOTATION.fullmatch(value):
             return self.mac(value)
+        if kind == ADDRESS and _IPV4.fullmatch(value):
+            return self.ipv4(value)
         if value not in self._given:
             head, tail = value[:keep], value[keep:]
             like_hex = kind == IDENTIFIER and _HEX.fullmatch(tail) is not None
@@ -145,10 +153,18 @@ class Fakes:
         """Return how many values of each kind were replaced."""
         return dict(sorted(Counter(self._counted.values()).items()))
 
-    def known(self) -> Mapping[str, str]:
-        """Return what `know` was told, with its stand-ins; and the stand-ins, for themselves."""
-        fakes = {value: self.of(kind, value, keep) for value, (kind, keep) in self._known.items()}
-        return {**{fake: fake for fake in fakes.values()}, **fakes}
+    def known(self) -> Iterator[tuple[str, int, str, str]]:
+        """Yield what `know` was told: the kind, what is kept, the value and its stand-in."""
+        for value, (kind, keep) in list(self._known.items()):
+            yield kind, keep, value, self.of(kind, value, keep)
+
+    def is_own(self, value: str) -> bool:
+        """Whether *value* is a stand-in, and not known to be somebody's own as well."""
+        return value in self._own
+
+    def is_serial(self, value: str) -> bool:
+        """Whether `know` was told that *value* is a serial number."""
+        return self._known.get(value, ("", 0))[0] in {SERIAL, MAC}
 
     def size(self) -> int:
         """Return how many values are known: whoever has used `known` can tell that there are more."""
@@ -156,6 +172,7 @@ class Fakes:
 
     def _note(self, kind: str, value: str, fake: str) -> None:
         self._given[value] = fake
+        self._taken.add(fake)
         self._own.add(fake)
         if fake != value:
             self.count(kind, value)
@@ -168,7 +185,10 @@ class Fakes:
         """
         for attempt in itertools.count():
             fake = make(self._numbers(value, attempt)) + "x" * (attempt // _CROWDED)
-            if fake not in self._own and fake not in self._known and fake != value:
+            # Crosses and stars stand for nothing: they are left as they are wherever they stand.
+            blank = not set(fake) - set("xX*")
+            used = fake in self._taken or fake in self._known or fake == value
+            if not blank and not used:
                 return fake
             if fake == value and not any(_kin(char) != char for char in value):
                 return fake

@@ -16,11 +16,12 @@ _ENTITY: Final = re.compile(
     r"&(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));", re.ASCII
 )
 _NAMES: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-_OPEN: Final = re.compile(r"<(?=[A-Za-z_/!?])")
-_TAG: Final = re.compile(r"<([A-Za-z_][\w.-]{0,80}(?::[\w.-]{1,80})?)(?=[\s/>])")
+_OPEN: Final = re.compile(r"<(?=[^\W\d]|[/!?])")
+_TAG: Final = re.compile(r"<([^\W\d][\w.-]{0,80}(?::[\w.-]{1,80})?)(?=[\s/>])")
 _ATTRIBUTE: Final = re.compile(r"(?<![\w:.-])([\w:.-]{1,80})(\s{0,4}=\s{0,4})(\"[^\"]*\"|'[^']*')")
 _TECHNICAL: Final = re.compile(r"xmlns.*|version|encoding|standalone|opt|min|max|size|def|range")
 _LAST: Final = 0x10FFFF
+_DEEPEST: Final = 3
 
 Named = Callable[[str, str], str]
 Free = Callable[[str], str]
@@ -37,14 +38,15 @@ def rewrite(text: str, named: Named, free: Free) -> str:
 
 
 def _pieces(text: str, named: Named, free: Free) -> Iterator[str]:
-    tag: str | None = None
+    here = _Here()
     position = 0
     ends = {"<![CDATA[": "]]>", "<!--": "-->"}
     while position < len(text):
         found = _OPEN.search(text, position)
         start = found.start() if found else len(text)
         if start > position:
-            yield _value(text[position:start], tag, named, free)
+            here.text |= not text[position:start].isspace()
+            yield _value(text[position:start], here.tag, here.named(named), free)
             position = start
             continue
         opening = next((one for one in ends if text.startswith(one, start)), None)
@@ -54,12 +56,50 @@ def _pieces(text: str, named: Named, free: Free) -> Iterator[str]:
                 del ends[opening]
                 continue
             end += len(ends[opening])
-            yield _section(text[start:end], opening, tag, named, free)
+            yield _section(text[start:end], opening, here.tag, named, free)
         else:
             end = _end(text, start)
-            tag = _next_tag(text, start, end, tag)
+            here.move(text, start, end)
             yield _in_tag(text[start:end], named, free)
         position = end
+
+
+class _Here:
+    """In which element a text stands; in ``<name>Villa<b>Aurora</b></name>`` in both of them."""
+
+    def __init__(self) -> None:
+        self.tag: str | None = None
+        self.text = False
+        self._around: list[str] = []
+
+    def named(self, named: Named) -> Named:
+        """Return *named*, which asks about the element around when its own says nothing."""
+        if not self._around:
+            return named
+        around = self._around[0]
+
+        def both(tag: str, value: str) -> str:
+            fresh = named(tag, value)
+            return named(around, value) if fresh == value else fresh
+
+        return both
+
+    def move(self, text: str, start: int, end: int) -> None:
+        """Go on behind the tag that stands there."""
+        opened = _TAG.match(text, start, end)
+        if opened is not None:
+            if self.tag is not None and (self.text or self._around):
+                self._around.append(self.tag)
+                if len(self._around) > _DEEPEST:  # no text with marks in it, but cut off
+                    self._around.clear()
+            self.tag = None if text.endswith("/>", start, end) else opened[1]
+            if self.tag is None and self._around:
+                self.tag = self._around.pop()
+        elif not text.startswith(("<!", "<?"), start):
+            self.tag = self._around.pop() if self._around else None
+        else:
+            return
+        self.text = bool(self._around)
 
 
 def _end(text: str, start: int) -> int:
@@ -68,13 +108,6 @@ def _end(text: str, start: int) -> int:
     limit = again if again >= 0 else len(text)
     close = text.find(">", start + 1, limit)
     return close + 1 if close >= 0 else limit
-
-
-def _next_tag(text: str, start: int, end: int, before: str | None) -> str | None:
-    opened = _TAG.match(text, start, end)
-    if opened is not None:
-        return None if text.endswith("/>", start, end) else opened[1]
-    return before if text.startswith(("<!", "<?"), start) else None
 
 
 def _value(raw: str, tag: str | None, named: Named, free: Free) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,29 +12,21 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from ..errors import ConfigurationError
 from . import _markup
+from ._bodies import decoded
 from ._fakes import ADDRESS, IDENTIFIER, MAC, NAME, POSITION, SECRET, SERIAL, USER, Fakes
+from ._forms import has_form, pieces
 from ._shapes import SCRUBBED
-from ._tags import KEEP, is_common, is_plain, kind_of
-from ._text import SERIAL_LINE, FreeText, whole
+from ._spellings import spellings
+from ._tags import KEEP, MODEL, form_of, hands_down, is_common, is_plain, kind_of
+from ._text import LABELLED, SERIAL_LINE, FreeText, labelled_value, whole
 
 
 Text = TypeVar("Text", str, bytes)
 _KINDS: Final = frozenset({ADDRESS, IDENTIFIER, MAC, NAME, POSITION, SECRET, SERIAL, USER})
-_MODEL: Final = "model"
+_LONGEST_MODEL: Final = 64
+_TELLING: Final = 3
 _DEEPEST: Final = 3
-_HEAD: Final = 200
-_DECLARED: Final = re.compile(rb"encoding=[\"']([A-Za-z0-9_.-]{1,20})[\"']")
-_CODECS: Final = {
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "gb18030": "gb18030",
-    "big5": "big5",
-    "iso-8859-1": "latin-1",
-    "windows-1252": "cp1252",
-    "windows-1258": "cp1258",
-}
 _INDENT: Final = re.compile(r"\n( {1,8})[\"\[{]")
-_MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _CONTAINERS: Final = ("{", "[", "<")
 # Hosts of the vendors and of the standards: everybody's devices name them.
 _PUBLIC_HOST: Final = re.compile(
@@ -59,7 +52,8 @@ class Scrubber:
         self._models: set[str] = set()
         self._secrets: set[str] = set()
         self._replaced: dict[str, str] = {}
-        self._text = FreeText(self._fakes, self._fake)
+        self._text = FreeText(self._fakes, self._fake, self._fake_named)
+        self._written: set[bytes] = set()
         self._seen = 0
 
     def __repr__(self) -> str:
@@ -95,10 +89,15 @@ class Scrubber:
 
     def learn(self, *documents: bytes | str) -> None:
         """Take in what *documents* (XML, JSON, text) name, models first."""
-        texts = [_decoded(one)[0] for one in documents]
-        for learn in (self._learn_model, self._learn_named):
+        texts = [decoded(one)[0] for one in documents]
+        # What this scrubber wrote itself tells nothing: its names are stand-ins.
+        texts = [text for text in texts if not self._is_own(text)]
+        for learn, free in (
+            (self._learn_model, _as_it_is),
+            (self._learn_named, self._learn_labelled),
+        ):
             for text in texts:
-                self._walk(text, learn, lambda free: free)
+                self._walk(text, learn, free)
 
     def document(self, body: Text) -> Text:
         """Return an XML or JSON body, or text, with everything replaced.
@@ -107,8 +106,9 @@ class Scrubber:
         """
         self.learn(body)
         self._refresh()
-        text, codec = _decoded(body)
+        text, codec = decoded(body)
         fresh = self._walk(self._text.before_tags(text), self._fake_named, self._free)
+        self._wrote(text, fresh)
         if isinstance(body, str):
             return fresh
         return fresh.encode(codec, "surrogateescape")
@@ -116,8 +116,10 @@ class Scrubber:
     def text(self, text: str) -> str:
         """Return text, such as a log, with everything replaced that was learnt or has a shape."""
         self._refresh()
-        text = self._text.before_tags(text)
-        return self._walk(text, self._fake_named, self._free, json_too=False)
+        given, text = text, self._text.before_tags(text)
+        fresh = self._walk(text, self._fake_named, self._free, json_too=False)
+        self._wrote(given, fresh)
+        return fresh
 
     def json(self, value: Any) -> Any:
         """Return a JSON value with everything replaced; keys stay.
@@ -126,14 +128,42 @@ class Scrubber:
             ConfigurationError: It is nested too deeply.
         """
         try:
-            for learn in (self._learn_model, self._learn_named):
-                self._walk_json(value, None, learn, lambda free: free, 0)
-            return self._walk_json(value, None, self._fake_named, self._free, 0)
+            before = json.dumps(value, default=str, skipkeys=True)
+            if not self._is_own(before):
+                self._walk_json(value, None, self._learn_model, _as_it_is, 0)
+                self._walk_json(value, None, self._learn_named, self._learn_labelled, 0)
+            fresh = self._walk_json(value, None, self._fake_named, self._free, 0)
+            self._wrote(before, json.dumps(fresh, default=str, skipkeys=True))
         except RecursionError:
-            value = None  # a traceback that prints locals must not show it
+            value = before = fresh = ""  # a traceback that prints locals must not show it
+        else:
+            return fresh
         # Raised out here, so that no frame of the walk hangs on it.
         msg = "the document is nested too deeply"
         raise ConfigurationError(msg)
+
+    def _is_own(self, text: str) -> bool:
+        """Whether this scrubber wrote it: what holds short names alone may be anybody's."""
+        if _digest(text) not in self._written:
+            return False
+        found: list[str] = []
+
+        def look(_: str, value: str) -> str:
+            if len(value) >= _TELLING and self._fakes.is_own(value):
+                found.append(value)
+            return value
+
+        def look_in(free: str) -> str:
+            for match in LABELLED.finditer(free):
+                look("", labelled_value(match))
+            return free
+
+        self._walk(text, look, look_in)
+        return bool(found)
+
+    def _wrote(self, before: str, fresh: str) -> None:
+        if fresh != before:
+            self._written.add(_digest(fresh))
 
     # -- Walking ----------------------------------------------------------------------------------
 
@@ -168,7 +198,7 @@ class Scrubber:
         if isinstance(value, Mapping):
             return {
                 free(name) if isinstance(name, str) else name: self._walk_json(
-                    item, str(name), named, free, depth
+                    item, _key_of(item, str(name), key), named, free, depth
                 )
                 for name, item in value.items()
             }
@@ -188,31 +218,53 @@ class Scrubber:
     # -- Learning ---------------------------------------------------------------------------------
 
     def _learn_model(self, tag: str, value: str) -> str:
-        if tag.rpartition(":")[2].lower() == _MODEL and value:
+        # A model that has no model's form was typed in; a serial number may stand in it.
+        named = tag.rpartition(":")[2].lower() == MODEL and 0 < len(value) <= _LONGEST_MODEL
+        if named and has_form(MODEL, value):
             self._models.add(value)
         return value
 
     def _learn_named(self, tag: str, value: str) -> str:
         kind = kind_of(tag)
-        if kind is not None:
+        if kind == KEEP:
+            for part, fits in pieces(str(form_of(tag)), value):
+                if not fits:
+                    self._learn_value(_typed(part), part.strip())
+        elif kind is not None:
             self._learn_value(kind, value)
         return value
 
+    def _learn_labelled(self, text: str) -> str:
+        for match in LABELLED.finditer(text):
+            value = labelled_value(match)
+            if value:
+                self._learn_named(match["label"], value)
+        return text
+
     def _learn_value(self, kind: str, value: str) -> None:
-        if kind in {KEEP, POSITION} or is_plain(kind, value) or value in self._models:
+        if kind in {KEEP, POSITION} or is_plain(kind, value):
             return
+        if value in self._models:
+            if kind == NAME:
+                return
+            self._models.discard(value)  # then it is no model
+        shape = whole(value)
         if kind == SECRET:
             self._secrets.add(value)
-        elif whole(value) is None and not (kind == ADDRESS and _PUBLIC_HOST.fullmatch(value)):
+        elif shape == "mac":
+            self._fakes.know(MAC, value)
+        elif shape == "ipv4":
+            self._fakes.know(ADDRESS, value)
+        elif shape is None and not (kind == ADDRESS and _PUBLIC_HOST.fullmatch(value)):
             self._fakes.know(kind, value, self._prefix(kind, value))
 
     def _prefix(self, kind: str, value: str) -> int:
         """Return how much of a serial number is its model."""
         if kind != SERIAL:
             return 0
-        models = [model for model in self._models if value.startswith(model)]
-        if models:
-            return max(map(len, models))
+        for length in range(min(len(value) - 1, _LONGEST_MODEL), 0, -1):
+            if value[:length] in self._models:
+                return length
         shape = SERIAL_LINE.fullmatch(value)
         return len(shape["line"]) if shape else 0
 
@@ -223,10 +275,24 @@ class Scrubber:
         kind = kind_of(tag)
         if kind is None:
             return self._free(value)
+        if kind == KEEP:
+            return "".join(
+                self._kept(part, fits=fits) for part, fits in pieces(str(form_of(tag)), value)
+            )
         return self._fake(kind, value)
 
+    def _kept(self, part: str, *, fits: bool) -> str:
+        """Return a part of what is kept; what was typed in instead of it is replaced."""
+        core = part.strip()
+        if fits and not any(self._is_serial(word) for word in core.split()):
+            return part
+        return part.replace(core, self._fake(_typed(core), core), 1)
+
+    def _is_serial(self, word: str) -> bool:
+        return self._fakes.is_serial(word) and not is_common(word)
+
     def _fake(self, kind: str, value: str) -> str:
-        if is_plain(kind, value) or value in self._models:
+        if is_plain(kind, value) or (kind == NAME and value in self._models):
             return value
         if kind in {SECRET, POSITION}:
             self._fakes.count(kind, value)
@@ -247,32 +313,44 @@ class Scrubber:
         """Tell the text's pattern about what has been learnt since it was built."""
         state = self._fakes.size() + len(self._secrets) + len(self._replaced)
         if state != self._seen:
-            words = {**self._fakes.known(), **dict.fromkeys(self._secrets, SCRUBBED)}
+            words = {**self._words(), **dict.fromkeys(self._secrets, SCRUBBED)}
             rare = {word: by for word, by in words.items() if not is_common(word)}
             self._text.know({**rare, **self._replaced})
             self._seen = state
 
+    def _words(self) -> Mapping[str, str]:
+        """Return what is known, in all its spellings; and the stand-ins, which stay as they are."""
+        words: dict[str, str] = {}
+        others: dict[str, str] = {}
+        for kind, keep, value, fake in self._fakes.known():
+            words[value] = fake
+            if fake != value and not is_common(value):
+                for word, by in spellings(kind, value, fake, keep):
+                    others.setdefault(word, by)
+        words = {**others, **words}
+        return {**{by: by for by in words.values()}, **words}
 
-def _decoded(body: str | bytes) -> tuple[str, str]:
-    """Return the text of a body, and the encoding that gives its bytes back."""
-    if isinstance(body, str):
-        return body, "utf-8"
-    for mark, codec in _MARKS.items():
-        if body.startswith(mark):
-            return _attempt(body, codec)
-    declared = _DECLARED.search(body[:_HEAD])
-    codec = declared[1].decode().lower() if declared else "utf-8"
-    return _attempt(body, _CODECS.get(codec, "utf-8"))
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
-def _attempt(body: bytes, codec: str) -> tuple[str, str]:
-    try:
-        text = body.decode(codec)
-        if text.encode(codec) == body:
-            return text, codec
-    except ValueError:
-        pass  # not what it says it is: its bytes are kept all the same
-    return body.decode("utf-8", "surrogateescape"), "utf-8"
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _typed(text: str) -> str:
+    """Return the kind of what somebody typed into a field for something else."""
+    return NAME if any(map(str.isalpha, text)) else IDENTIFIER
+
+
+def _key_of(item: Any, name: str, above: str | None) -> str:
+    """Return the key that says what *item* is: its own *name*, or the one *above* it."""
+    if above is None or kind_of(name) is not None or not hands_down(above):
+        return name
+    if isinstance(item, str):
+        return name if is_common(item) and kind_of(above) != SECRET else above
+    return above if isinstance(item, Mapping | list | tuple) else name
 
 
 def _written(value: Any, like: str) -> str:

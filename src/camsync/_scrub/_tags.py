@@ -13,12 +13,16 @@ from ._fakes import ADDRESS, IDENTIFIER, MAC, NAME, POSITION, SECRET, SERIAL, US
 
 
 KEEP: Final = "kept"
-"""Never touched, whatever it looks like: ``4.0.0.1`` is a firmware here and no address."""
+"""Stays if it has the form of a time, version or model: ``4.0.0.1`` is a firmware here, no address."""
+
+MODEL: Final = "model"
+TIME: Final = "time"
+VERSION: Final = "version"
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         SERIAL: """serialNumber subSerialNumber hddSerialNumber deviceSerial deviceSerialNo serial
-            serialNo serialNum subSerial sn deviceSn deviceNo shortSerialNumber""",
+            serialNo serialNum subSerial sn deviceSn deviceNo shortSerialNumber serialNumberShort""",
         MAC: "macAddress mac macAddr physicalAddress wirelessMacAddress bssid",
         USER: """userName loginName user account pppoeUserName ftpUserName proxyUserName emailUserName
             nickName realName employeeName personName customerName contactName""",
@@ -27,19 +31,22 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
             customizedInfo description deviceDescription deviceLocation location systemContact contact
             siteName areaName groupName zoneName ssid wifiName pppoeName path remotePath
             hostName dynamicHostName domain domainName ddnsDomain ddnsName homeTitle realm
-            emailAddress email mail sender receiver phone phoneNumber telephone telephoneNumber
-            mobile mobileNumber cellPhoneNumber plateNumber licensePlate cardNo cardNumber
-            idCardNo certificateName subject issuer commonName organization""",
+            emailAddress email mail sender receiver certificateName subject issuer commonName
+            organization title remark remarks comment memo city street postalAddress""",
         ADDRESS: """ipAddress ipv4Address ipv6Address ip host addr address serverAddress serverIP
             gateway dns hostIP primaryDNS secondaryDNS""",
         IDENTIFIER: """deviceID devIndex uuid guid udid appId openid userId customno terminalId
-            userCode""",
-        POSITION: "latitude longitude altitude gpsLatitude gpsLongitude lat lng lon degree minute",
+            userCode phone phoneNumber telephone telephoneNumber mobile mobileNumber mobilePhone
+            cellPhone cellPhoneNumber plateNumber plateNo licensePlate cardNo cardNumber idCardNo
+            idNumber employeeNo postCode postalCode zipCode imei imsi iccid simCardNo""",
+        POSITION: """latitude longitude altitude gpsLatitude gpsLongitude lat lng lon degree minute gps
+            coordinates""",
         SECRET: """key sessionID rfSessionId session challenge salt nonce cnonce opaque response sign
             signature digest certificate certificateContent qrCode qrCodeInfo verificationCode
             validateCode deviceCode cookie authorization setCookie community readCommunity
             writeCommunity wpaKey wepKey encryptionKey streamEncryptKey aesKey ha1 auth
-            securityCode activationCode licenceKey licenseKey""",
+            securityCode activationCode licenceKey licenseKey pin pinCode adminPin userPin unlockPin
+            verifyCode hikConnectCode checkCode passwordHint""",
     }
 )
 _SECRET_ENDS: Final = (
@@ -56,9 +63,11 @@ _SECRET_ENDS: Final = (
     "psk",
     "credential",
 )
-_KEPT: Final = re.compile(r"(?:.*(?:version|versioninfo|releaseddate)|model|hddmodel|xmlns.*)")
+_VERSIONS: Final = re.compile(r".*(?:version|versioninfo)")
+_MODELS: Final = frozenset({"model", "hddmodel"})
 # `timeZone` is one word for what is a name elsewhere (`zoneName`).
-_TIMES: Final = re.compile(r".*(?:time|timezone|date|made|z_reason|zone)")
+_TIMES: Final = re.compile(r".*(?:time|timezone|date|made|zone)")
+_NAMING_ENDS: Final = ("name", "address", "number", "serial", "ssid")
 _TABLE: Final[Mapping[str, str]] = MappingProxyType(
     {word.lower(): kind for kind, words in _WORDS.items() for word in words.split()}
 )
@@ -73,8 +82,19 @@ _FACTORY: Final = re.compile(
     re.IGNORECASE,
 )
 # Names of files of footage, and the stream numbers that recorders show for names of channels.
-_FILE: Final = re.compile(r"(?:ch\d{2}_)?\d{16,18}|\d{1,4}")
-_TECHNICAL: Final = re.compile(r"trackType=.*", re.DOTALL)
+_FILE: Final = re.compile(r"(?:ch\d{2}_)?\d{16,18}|\d{1,4}", re.ASCII)
+_TECHNICAL: Final = re.compile(
+    r"trackType=\w{1,20}(?:,\s{0,4}(?:(?:contentType|codecType|resolution|frame[Rr]ate|bit[Rr]ate)"
+    r"=[\w.*:-]{0,20}(?: [kKM]?[fb]ps)?|sourceTag=(?:video|audio)))*,?",
+    re.ASCII,
+)
+# Titles of the pages that recorders send with an error.
+_PAGE: Final = re.compile(
+    r"(?:document error:? ?)?(?:\d{3} ?)?(?:unauthorized|forbidden|not found|bad request|found|index"
+    r"|method not allowed|access error|internal server error|service unavailable|moved permanently"
+    r"|login|error|ok)?",
+    re.IGNORECASE,
+)
 _PLAIN: Final = frozenset({"", "true", "false"})
 
 # A camera may be called "video"; in every other element the word is the protocol's own.
@@ -177,21 +197,66 @@ _VOCABULARY: Final = frozenset(
         "state",
         "ok",
         "idle",
+        *[
+            "nas",
+            "nfs",
+            "sata",
+            "ssd",
+            "hdd",
+            "smb",
+            "iscsi",
+            "ipc",
+            "nvr",
+            "dvr",
+            "mpeg4",
+            "aac",
+            "h.264",
+            "h.265",
+            "html",
+            "title",
+        ],
     ]
 )
+
+
+def _word(tag: str) -> str:
+    return tag.rpartition(":")[2].lower().replace("_", "").replace("-", "").lstrip("@")
 
 
 @functools.lru_cache(maxsize=4096)
 def kind_of(tag: str) -> str | None:
     """Return what the element or key called *tag* holds, or None when nothing is known of it."""
-    word = tag.rpartition(":")[2].lower().replace("_", "").replace("-", "").lstrip("@")
-    if len(word) > _LONGEST or _KEPT.fullmatch(word):
-        return KEEP if len(word) <= _LONGEST else None
+    word = _word(tag)
+    if len(word) > _LONGEST:
+        return None
     if word in _TABLE:
         return _TABLE[word]
     if word.endswith(_SECRET_ENDS) and not word.startswith(("is", "support", "num", "max")):
         return SECRET
-    return KEEP if _TIMES.fullmatch(word) else None
+    return KEEP if form_of(tag) is not None else None
+
+
+@functools.lru_cache(maxsize=4096)
+def form_of(tag: str) -> str | None:
+    """Return the form that a kept element must have: of a time, a version or a model."""
+    word = _word(tag)
+    if word in _MODELS:
+        return MODEL
+    if _VERSIONS.fullmatch(word):
+        return VERSION
+    return TIME if _TIMES.fullmatch(word) else None
+
+
+def hands_down(tag: str) -> bool:
+    """Whether what stands in *tag* says of all texts below it whose they are.
+
+    Not for words that are used for parts of a protocol as well, such as ``response`` or ``host``.
+    """
+    word = _word(tag)
+    kind = kind_of(tag)
+    if kind == SECRET:
+        return word.endswith(_SECRET_ENDS)
+    return kind in {SERIAL, MAC, NAME, USER} and word.endswith(_NAMING_ENDS)
 
 
 def is_plain(kind: str, value: str) -> bool:
@@ -200,7 +265,9 @@ def is_plain(kind: str, value: str) -> bool:
         return value in _PLAIN or value == "scrubbed" or set(value) == {"*"}
     if kind == KEEP or value in _PLAIN:
         return True
-    return any(form.fullmatch(value) for form in (_FACTORY, _FILE, _TECHNICAL))
+    if kind != NAME:
+        return _FACTORY.fullmatch(value) is not None
+    return any(form.fullmatch(value) for form in (_FACTORY, _FILE, _TECHNICAL, _PAGE))
 
 
 def is_common(value: str) -> bool:

@@ -7,13 +7,13 @@ import json
 import re
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from ._fakes import ADDRESS, IDENTIFIER, NAME, SECRET, SERIAL, USER, Fakes
 from ._shapes import SCRUBBED
-from ._tags import KEEP, kind_of
+from ._tags import kind_of
 
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -29,6 +29,15 @@ SERIAL_LINE: Final = re.compile(
 _NAMES: Final = (
     "password|passwd|pwd|token|accessToken|kitToken|playToken|secret|appSecret|apiKey|sign"
     "|signature|digest|sessionID|sessionTag"
+)
+# What says without quotes whose it is: `deviceName=Shop`, `sn: C12345678`.
+LABELLED: Final = re.compile(
+    r"(?<![\w&?./-])(?P<label>(?i:(?:device|channel|camera|nvr|dvr|host|site|user|login)_?name|ssid"
+    r"|serial_?(?:number|no)|(?:device|sub|device_?sub|short)_?serial(?:_?(?:number|no))?|serial|sn"
+    r"|mac_?address|device_?id|uuid|verif(?:y|ication)_?code|admin_?pin|pin"
+    r"|(?:phone|card)_?(?:number|no)))"
+    r"(?P<equals>[ \t]{0,3}[:=][ \t]{0,3})(?!//)"
+    r"(?P<rest>[^\s,;:=&\"'<>{}()\[\]][^,;&\"'<>{}()\[\]\r\n]{0,200})"
 )
 _SHAPES: Final = (
     ("pem", r"-----BEGIN [A-Z0-9 ]{1,40}-----[^-]*(?:-----END [A-Z0-9 ]{1,40}-----)?"),
@@ -56,12 +65,16 @@ _SHAPES: Final = (
     ),
     (
         "pair",
-        r"\"(?P<key>[A-Za-z_]{2,40})\"(?P<colon>\s{0,3}:\s{0,3})\"(?P<value>[^\"\r\n]{0,4096})\"",
+        (
+            r"(?P<mark>[\"'])(?P<key>[A-Za-z_]{2,40})(?P=mark)(?P<colon>\s{0,3}:\s{0,3})"
+            r"(?:\"(?P<value>[^\"\r\n]{0,4096})\"|'(?P<single>[^'\r\n]{0,4096})')"
+        ),
     ),
     (
         "field",
         r"\b(?P<word>[A-Za-z][\w-]{1,40})=(?P<quote>[\"'])(?P<quoted>[^\"'\r\n]{0,4096})(?P=quote)",
     ),
+    ("labelled", LABELLED.pattern),
     (
         "parameter",
         (
@@ -103,6 +116,9 @@ _WHOLE: Final = {
     "mac": re.compile(_MAC),
     "ipv4": re.compile(_IPV4, re.ASCII),
 }
+_BEGIN: Final = 3
+_LONG: Final = 7
+_LOOSE: Final = "#"
 _CJK: Final = range(0x2E80, 0xA000)
 
 
@@ -127,11 +143,18 @@ class FreeText:
 
     Args:
         named: Replaces a value of a kind.
+        keyed: Replaces a value that stands under a key.
     """
 
-    def __init__(self, fakes: Fakes, named: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        fakes: Fakes,
+        named: Callable[[str, str], str],
+        keyed: Callable[[str, str], str],
+    ) -> None:
         self._fakes = fakes
         self._named = named
+        self._keyed = keyed
         self._words: dict[str, str] = {}
         self._pattern = re.compile(_PATTERN)
         self._tagged: re.Pattern[str] | None = None
@@ -184,18 +207,22 @@ class FreeText:
         return (match[group] if group else "") + SCRUBBED
 
     def _pair(self, match: re.Match[str]) -> str:
-        value = self._of_key(match["key"], match["value"])
-        return f'"{match["key"]}"{match["colon"]}"{value}"'
+        mark, key = match["mark"], match["key"]
+        quote_, value = ('"', match["value"]) if match["single"] is None else ("'", match["single"])
+        return f"{mark}{key}{mark}{match['colon']}{quote_}{self._of_key(key, value)}{quote_}"
 
     def _field(self, match: re.Match[str]) -> str:
         mark = match["quote"]
         return f"{match['word']}={mark}{self._of_key(match['word'], match['quoted'])}{mark}"
 
     def _of_key(self, key: str, value: str) -> str:
-        kind = kind_of(key)
-        if kind is None or kind == KEEP or not value.strip():
-            return self(value) if kind is None else value
-        return self._named(kind, value)
+        return self._keyed(key, value) if value.strip() else value
+
+    def _labelled(self, match: re.Match[str]) -> str:
+        value = labelled_value(match)
+        rest = match["rest"][len(value) :]
+        fresh = self._of_key(match["label"], value)
+        return f"{match['label']}{match['equals']}{fresh}{self(rest) if rest.strip() else rest}"
 
     def _url(self, match: re.Match[str]) -> str:
         user, password, host = match["user"], match["password"], match["host"]
@@ -246,6 +273,7 @@ _HANDLERS: Final[Mapping[str, Callable[[FreeText, re.Match[str]], str]]] = {
     "session": lambda text, match: text._secret(match, "cookie"),  # noqa: SLF001
     "token": lambda text, match: text._secret(match),  # noqa: SLF001
     "parameter": lambda text, match: text._secret(match, "given"),  # noqa: SLF001
+    "labelled": FreeText._labelled,  # noqa: SLF001
     "pair": FreeText._pair,  # noqa: SLF001
     "field": FreeText._field,  # noqa: SLF001
     "url": FreeText._url,  # noqa: SLF001
@@ -257,6 +285,19 @@ _HANDLERS: Final[Mapping[str, Callable[[FreeText, re.Match[str]], str]]] = {
     "ipv4": FreeText._ipv4,  # noqa: SLF001
     "serial": FreeText._serial,  # noqa: SLF001
 }
+
+
+def labelled_value(match: re.Match[str]) -> str:
+    """Return what a match of `LABELLED` gives: a name may hold blanks, and other things do not.
+
+    In prose ``serial: the second one`` gives nothing.
+    """
+    rest = match["rest"].rstrip()
+    kind = kind_of(match["label"])
+    if kind in {NAME, None}:
+        return rest
+    word = rest.split(maxsplit=1)[0]
+    return word if kind in {SECRET, USER} or any(map(str.isdigit, word)) else ""
 
 
 def _in_xml(text: str) -> str:
@@ -279,20 +320,36 @@ _WRITINGS: Final = (str, _in_xml, _in_json, _in_url, _in_repr)
 
 
 def _literals(words: Iterable[str]) -> str:
-    """Return a pattern for all words, longest first; grouped by their first character for speed."""
-    groups: dict[str, list[str]] = defaultdict(list)
+    """Return a pattern for all words, longest first; grouped by how they begin, for speed."""
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for word in sorted(words, key=lambda one: (-len(one), one)):
-        groups[word[0]].append(word)
-    return "|".join(
-        "(?:" + "|".join(_bounded(word) for word in group) + ")" for group in groups.values()
-    )
+        # Words that are shorter than the begin by which others are grouped come last.
+        first = word[0] + _LOOSE * _is_number(word)
+        groups[first][word[:_BEGIN] if len(word) > _BEGIN else ""].append(word)
+    return "|".join(_group(first, begins) for first, begins in groups.items())
 
 
-def _bounded(word: str) -> str:
-    """Return a pattern for *word* as a whole; in Chinese nothing stands between words."""
-    before = r"(?<![^\W_])" if _is_bound(word[0]) else ""
-    after = r"(?![^\W_])" if _is_bound(word[-1]) else ""
-    return before + re.escape(word) + after
+def _group(first: str, begins: Mapping[str, Sequence[str]]) -> str:
+    before = r"(?<![^\W_])" if _is_bound(first[0]) else ""
+    if first.endswith(_LOOSE):
+        before = r"(?<![0-9])"
+    parts = [
+        re.escape(begin) + "(?:" + "|".join(_ended(word, len(begin)) for word in words) + ")"
+        for begin, words in sorted(begins.items(), reverse=True)
+    ]
+    return f"{before}(?:{'|'.join(parts)})"
+
+
+def _ended(word: str, start: int) -> str:
+    """Return a pattern for *word* from *start*, up to a word's end; Chinese has none."""
+    if _is_number(word):
+        return re.escape(word[start:]) + r"(?![0-9])"
+    return re.escape(word[start:]) + (r"(?![^\W_])" if _is_bound(word[-1]) else "")
+
+
+def _is_number(word: str) -> bool:
+    """Whether *word* is a number so long that it is found between letters too."""
+    return len(word) > _LONG and word.isascii() and word.isdigit()
 
 
 def _is_bound(char: str) -> bool:

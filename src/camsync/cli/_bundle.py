@@ -61,7 +61,7 @@ Replaced: {replaced}.
 Kept: {kept}.
 The same value has the same stand-in in all files. No password is in any of them.
 {dump}
-Read the files before you post them.
+Read the files before you post them: text in fields that camsync does not know is as it was.
 """
 
 

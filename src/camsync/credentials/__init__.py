@@ -229,7 +229,7 @@ def first_of(*stores: CredentialStore) -> CredentialStore:
 
     A store that is unavailable (a machine without a keyring) is passed over when reading; every
     other trouble, such as a wrong key, is raised. `set` writes to the first store that can be
-    written, `delete` deletes from all of them.
+    written. `delete` deletes from all of them, and raises when one of them keeps it.
 
     Raises:
         ConfigurationError: No store was given.
@@ -276,6 +276,10 @@ class _Chain:
                 store.delete(provider, account, owner=owner)
             except _MISSES as error:  # noqa: PERF203
                 misses.append(error)
+        # It may still be in a store that could not be asked, or is, where it cannot be deleted.
+        for miss in misses:
+            if not isinstance(miss, CredentialNotFoundError):
+                raise miss
         if len(misses) == len(self._stores):
             raise _not_found(CredentialName(provider, account, owner), misses)
 
@@ -298,5 +302,6 @@ class _Chain:
 
 
 def _not_found(name: CredentialName, misses: Sequence[CredentialError]) -> CredentialNotFoundError:
-    where = "; ".join(error.message for error in misses)
-    return CredentialNotFoundError(f"no credential for {name}: {where}")
+    known = f"no credential for {name}"
+    where = "; ".join(error.message.replace(known, "nothing") for error in misses)
+    return CredentialNotFoundError(f"{known}: {where}")

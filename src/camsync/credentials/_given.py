@@ -6,7 +6,7 @@ import os
 
 from pathlib import Path
 
-from .._private import ANYTHING, NOTHING, read_private
+from .._private import ANYTHING, NOTHING, read_given
 from .._secret import Secret
 from ..errors import ConfigurationError
 
@@ -19,11 +19,12 @@ _SYSTEMD = "CREDENTIALS_DIRECTORY"
 def read_secret(path: Path, what: str) -> Secret | None:
     """Return the file's text without one trailing line end; None when there is no file.
 
-    Others may read it only where Docker or systemd decide who may: below ``/run/secrets`` and
-    ``$CREDENTIALS_DIRECTORY``.
+    It may be a pipe, such as the shell makes for ``<(command)``. A byte order mark at its beginning
+    (Notepad's) is not part of the text. Others may read it, or own it, only where Docker or systemd
+    decide who may: below ``/run/secrets`` and ``$CREDENTIALS_DIRECTORY``.
 
     Raises:
-        ExposedStoreError: Others may read it elsewhere.
+        ExposedStoreError: Others may read it elsewhere, or it belongs to another user.
         ConfigurationError: It is too long or not UTF-8.
         StoreUnavailableError: It cannot be read.
     """
@@ -45,7 +46,7 @@ def _decoded(path: Path) -> Secret | str | None:
     if len(raw.content) > _LONGEST:
         return f"is longer than {_LONGEST} bytes"
     try:
-        return Secret(raw.content.decode("utf-8").removesuffix("\n").removesuffix("\r"))
+        return Secret(raw.content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"))
     except UnicodeDecodeError:
         return "is not UTF-8 text"
 
@@ -54,7 +55,8 @@ class Raw:
     """What a file holds, not shown by its repr."""
 
     def __init__(self, path: Path) -> None:
-        self.content = read_private(path, others=ANYTHING if is_managed(path) else NOTHING)
+        others = ANYTHING if is_managed(path) else NOTHING
+        self.content = read_given(path, _LONGEST + 1, others=others)
 
 
 def is_managed(path: Path) -> bool:

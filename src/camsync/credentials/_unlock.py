@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt as ScryptFunction
 
 from .._secret import Secret
-from ..errors import ConfigurationError, WrongKeyError
+from ..errors import ConfigurationError, StoreUnavailableError, WrongKeyError
 from ._bytes import KEY_BYTES, SecretBytes, key_bytes, secret_from
 from ._format import Derivation, Key, Passphrase, Scrypt, fresh_salt
+from ._guard import Guard
 
 
 _KEY_LABEL = b"camsync credentials 1: key"
@@ -29,12 +29,12 @@ class Unlocker:
         costs: For new files with a passphrase; None when *source* gives a key.
     """
 
-    __slots__ = ("_derived", "_lock", "_secret", "costs", "source")
+    __slots__ = ("_derived", "_guard", "_secret", "costs", "source")
 
     def __init__(self, source: Secret | Callable[[], object], costs: Scrypt | None) -> None:
         self.source = source
         self.costs = costs
-        self._lock = threading.Lock()
+        self._guard = Guard()
         self._secret: Secret | None = None
         self._derived: dict[Derivation, SecretBytes] = {}
 
@@ -67,7 +67,7 @@ class Unlocker:
             ConfigurationError: It is no key, or an empty passphrase for a new file.
             CredentialError: What the source raises: MissingKeyError, ExposedStoreError.
         """
-        with self._lock:
+        with self._guard.lock:
             secret = self._secret or self._asked(new=new)
             self._secret = secret
         if new and not secret:
@@ -87,6 +87,7 @@ class Unlocker:
 
         Raises:
             WrongKeyError: The file was made with a key, and this is a passphrase, or vice versa.
+            StoreUnavailableError: There is not enough memory for it.
             CredentialError: See `ask`.
         """
         if isinstance(derivation, Key) != (self.costs is None):
@@ -97,13 +98,13 @@ class Unlocker:
         if known is not None:
             return known
         secret = self.ask()
-        with self._lock:
-            self._derived = {derivation: _derive(derivation, secret)}
+        with self._guard.lock:
+            self._derived = {derivation: _derive(derivation, secret, where)}
             return self._derived[derivation]
 
     def forget(self) -> None:
         """Ask again next time: what was given was wrong."""
-        with self._lock:
+        with self._guard.lock:
             self._secret = None
             self._derived = {}
 
@@ -115,16 +116,32 @@ class Unlocker:
         raise TypeError(msg)
 
 
-def _derive(derivation: Derivation, secret: Secret) -> SecretBytes:
+def _derive(derivation: Derivation, secret: Secret, where: str) -> SecretBytes:
     if isinstance(derivation, Key):
         key = key_bytes(secret)
         function = HKDF(hashes.SHA256(), KEY_BYTES, derivation.salt, _KEY_LABEL)
         return SecretBytes(function.derive(key.reveal()))
+    derived = _from_passphrase(derivation, secret)
+    if derived is None:
+        need = 128 * derivation.costs.n * derivation.costs.r >> 20
+        msg = f"{where} cannot be opened: deriving its key needs {need} MiB of memory"
+        step = "free some memory or raise the limit; or use a key instead of a passphrase"
+        raise StoreUnavailableError(msg, next_step=step, retryable=True)
+    return derived
+
+
+def _from_passphrase(derivation: Passphrase, secret: Secret) -> SecretBytes | None:
+    """Return the derived key; None without enough memory, so that no error holds these frames."""
     costs = derivation.costs
-    scrypt = ScryptFunction(salt=derivation.salt, length=KEY_BYTES, n=costs.n, r=costs.r, p=costs.p)
-    # Keyboards and systems compose accents differently: one form, or it is another passphrase.
-    return SecretBytes(
-        scrypt.derive(
-            unicodedata.normalize("NFC", secret.reveal()).encode("utf-8", "surrogatepass")
+    try:
+        scrypt = ScryptFunction(
+            salt=derivation.salt, length=KEY_BYTES, n=costs.n, r=costs.r, p=costs.p
         )
-    )
+        # Keyboards and systems compose accents differently: one form, or it is another passphrase.
+        return SecretBytes(
+            scrypt.derive(
+                unicodedata.normalize("NFC", secret.reveal()).encode("utf-8", "surrogatepass")
+            )
+        )
+    except MemoryError:
+        return None

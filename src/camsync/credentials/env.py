@@ -206,7 +206,7 @@ def _missing(
     elif secret:
         what = f"the secret is set, but not {names.username}"
     else:
-        what = f"neither {names.username} is set, nor {names.secret} or {names.file}"
+        what = f"{names.username} and {names.secret} are not set"
     return CredentialNotFoundError(
         f"the environment holds no credential for {name}: {what}",
         next_step=f"set {names.username} and {names.secret} (or {names.file})",

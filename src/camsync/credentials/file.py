@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .._places import absolute
 from .._private import locked, read_private, replace_private
 from ..errors import (
     ConfigurationError,
@@ -21,6 +21,7 @@ from ._book import Book, Unreadable
 from ._bytes import KeySource, checked, hidden, new_key
 from ._format import SCRYPT_CHEAPEST, SCRYPT_DEFAULT, Derivation, Scrypt, parse, seal
 from ._given import is_below, is_managed
+from ._guard import Guard
 from ._unlock import Unlocker
 from .keys import KeyFromFile
 
@@ -38,7 +39,8 @@ class EncryptedFileStore:
     killed leaves the old file or the new one. The lock is a hidden file in the same folder.
 
     Args:
-        path: The file. Its folder is made when needed, with mode 0700.
+        path: The file. Its folder is made when needed, with mode 0700. A relative path is seen from
+            the working folder of now, and stays the same file when that changes.
         passphrase:
             Text, `Secret`, or a callable that gives one: `camsync.credentials.keys.KeyFromEnv`, or
             a prompt. The key is derived from it with scrypt. It is asked for when it is needed
@@ -53,13 +55,16 @@ class EncryptedFileStore:
 
     Raises:
         ConfigurationError:
-            Neither or both of *passphrase* and *key* are given, or the key's file is in the
-            store's own folder; (from a method) what was given is no key.
+            Neither or both of *passphrase* and *key* are given, the key's file is in the store's
+            own folder, or *path* is relative and there is no working folder any more; (from a
+            method) what was given is no key.
         MissingKeyError: (from every method) There is a file, and no key or passphrase for it.
         WrongKeyError: (from every method) The file was written with another one.
         DamagedStoreError: (from every method) The file is not what camsync wrote.
-        ExposedStoreError: (from every method) Others can read or change the file.
-        StoreUnavailableError: (from every method) It cannot be read, written or locked.
+        ExposedStoreError: (from every method) Others can read or change the file, or it belongs to
+            another user.
+        StoreUnavailableError: (from every method) It cannot be read, written or locked, it is no
+            regular file, or there is not enough memory to derive the key from the passphrase.
     """
 
     def __init__(
@@ -71,14 +76,15 @@ class EncryptedFileStore:
         kdf: Scrypt | None = None,
     ) -> None:
         passphrase, key = _hidden(passphrase), _hidden(key)
-        self.path = Path(path)
+        self.path = Path(path)  # for the repr, should the next line raise
+        self.path = absolute(path)
         if "\0" in str(path):
             msg = "the path of the store has a NUL character in it"
             raise ConfigurationError(msg)
         if (passphrase is None) == (key is None):
             msg = "give either passphrase= or key= to EncryptedFileStore"
             raise ConfigurationError(msg)
-        self._mutex = threading.Lock()
+        self._guard = Guard()
         self._kdf = kdf
         if key is not None and kdf is not None:
             msg = "kdf= goes with a passphrase: a key needs no costly derivation"
@@ -149,7 +155,7 @@ class EncryptedFileStore:
             before = self._open()
             after = self._new(new)
             after.book = Book() if before is None else before.book
-            with self._mutex:  # nobody reads the new file with the old key
+            with self._guard.lock:  # nobody reads the new file with the old key
                 if before is not None:
                     self._write(after)
                 self._unlocker = new
@@ -169,7 +175,7 @@ class EncryptedFileStore:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.path = state["path"]
-        self._mutex = threading.Lock()
+        self._guard = Guard()
         self._kdf = state["kdf"]
         self._unlocker = Unlocker(state["source"], state["costs"])
 
@@ -203,7 +209,7 @@ class EncryptedFileStore:
         return self._unlocker.ready or self._open() is not None
 
     def _open(self) -> _Opened | None:
-        with self._mutex:
+        with self._guard.lock:
             content, unlocker = read_private(self.path), self._unlocker
         if content is None:
             return None

@@ -11,10 +11,9 @@ import os
 import re
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
-from .._places import config_folder
+from .._places import absolute, config_folder
 from .._private import locked, read_private, replace_private
 from .._secret import Secret
 from ..errors import (
@@ -65,7 +64,7 @@ class KeyringStore:
         self, *, service: str = _SERVICE, index: str | os.PathLike[str] | None = None
     ) -> None:
         self.service = service
-        self.index = config_folder() / _INDEX if index is None else Path(index)
+        self.index = config_folder() / _INDEX if index is None else absolute(index)
 
     def usable(self) -> bool:
         """Whether there is a keyring that keeps passwords well. Asks nobody anything."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 
+from .._places import absolute
 from .._private import create_private
 from .._secret import Secret
 from ..errors import ConfigurationError, MissingKeyError
@@ -44,19 +45,20 @@ class KeyFromEnv:
 
 
 def _expanded(given: str | os.PathLike[str]) -> Path:
-    return Path(given).expanduser()
+    return absolute(Path(given).expanduser())
 
 
 @attrs.frozen
 class KeyFromFile:
     """Takes the key (or the passphrase) from a file that holds nothing else.
 
-    It must not be in the folder of the store: whoever copies that folder would have both.
+    It must not be in the folder of the store: whoever copies that folder would have both. A relative
+    path is seen from the working folder of now.
 
     Raises:
         MissingKeyError: (when called) There is no such file, or it is empty.
-        ExposedStoreError: (when called) Others can read it; allowed below ``/run/secrets`` and
-            ``$CREDENTIALS_DIRECTORY``, where Docker and systemd decide.
+        ExposedStoreError: (when called) Others can read it, or it belongs to another user; allowed
+            below ``/run/secrets`` and ``$CREDENTIALS_DIRECTORY``, where Docker and systemd decide.
         StoreUnavailableError: (when called) It cannot be read.
     """
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ..errors import CredentialNotFoundError
 from . import Credential, CredentialName, given_credential, select
+from ._guard import Guard
 
 
 class MemoryStore:
     """Keeps credentials in memory: for tests, and for programs that have a store of their own."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._guard = Guard()
         self._entries: dict[CredentialName, Credential] = {}
 
     def get(self, provider: str, account: str, *, owner: str | None = None) -> Credential:
         """Return what is stored. See `CredentialStore.get`."""
         name = CredentialName(provider, account, owner)
-        with self._lock:
+        with self._guard.lock:
             found = self._entries.get(name)
         if found is None:
             raise _not_found(name)
@@ -34,13 +33,13 @@ class MemoryStore:
         credential = given_credential(credential)
         name = CredentialName(provider, account, owner)
         kept = Credential(username=credential.username, secret=credential.secret)
-        with self._lock:
+        with self._guard.lock:
             self._entries[name] = kept
 
     def delete(self, provider: str, account: str, *, owner: str | None = None) -> None:
         """Forget what is stored. See `CredentialStore.delete`."""
         name = CredentialName(provider, account, owner)
-        with self._lock:
+        with self._guard.lock:
             found = self._entries.pop(name, None)
         if found is None:
             raise _not_found(name)
@@ -49,7 +48,7 @@ class MemoryStore:
         self, provider: str | None = None, *, owner: str | None = None
     ) -> Sequence[CredentialName]:
         """List what is stored. See `CredentialStore.names`."""
-        with self._lock:
+        with self._guard.lock:
             return select(self._entries, provider, owner)
 
     def __repr__(self) -> str:

@@ -28,6 +28,7 @@ from typing import Any
 
 import attrs
 
+from .._places import absolute
 from .._private import locked, read_private, replace_private, unavailable
 from .._secret import Secret
 from ..errors import ConfigurationError, CredentialNotFoundError, DamagedStoreError
@@ -96,7 +97,7 @@ class VpackTokenStore:
     To leave VPACK's format: ``migrate(VpackTokenStore(folder, key), camsync.open_store())``.
 
     Args:
-        folder: VPACK's ``tokens`` folder.
+        folder: VPACK's ``tokens`` folder. A relative path is seen from the working folder of now.
         key: VPACK's key: text, `Secret`, or a callable such as `KeyFromFile`. Asked when needed.
         previous: Older keys, which can still read. What is written uses *key*.
 
@@ -104,8 +105,9 @@ class VpackTokenStore:
         ConfigurationError: A key is none; the message does not show it.
         MissingKeyError: (from every method) There are files, but no key.
         WrongKeyError: (from every method) No key fits.
-        DamagedStoreError: (from every method) A file is not what VPACK or camsync writes.
-        ExposedStoreError: (from every method) Others can read a file.
+        DamagedStoreError: (from every method) A file is not what VPACK or camsync writes, or holds
+            what was encrypted for another recorder.
+        ExposedStoreError: (from every method) Others can read a file, or it belongs to another user.
         StoreUnavailableError: (from every method) A file cannot be read or written.
     """
 
@@ -118,7 +120,8 @@ class VpackTokenStore:
     ) -> None:
         sources = tuple(map(hidden, (key, *previous)))
         key, previous = "", ()  # no frame of an error shows them
-        self.folder = Path(folder)
+        self.folder = Path(folder)  # for the repr, should the next line raise
+        self.folder = absolute(folder)
         self._box = Box([checked(each, "the key") for each in sources])
 
     def get(self, provider: str, account: str, *, owner: str | None = None) -> Credential:
@@ -176,7 +179,11 @@ class VpackTokenStore:
     def names(
         self, provider: str | None = None, *, owner: str | None = None
     ) -> Sequence[CredentialName]:
-        """List the accounts with a credential. See `CredentialStore.names`."""
+        """List the accounts with a credential. See `CredentialStore.names`.
+
+        One file that cannot be read is an error, which names it: a list without its account would
+        look complete, and a migration would leave it behind.
+        """
         found = [(file, file.name()) for file in self._files(provider)]
         named = {
             name
@@ -244,7 +251,12 @@ class VpackTokenStore:
         return locked(self.folder / _LOCK)
 
     def _inside(self, file: _File) -> Payload:
-        return self._box.open(file.outside[_SEALED], str(file.path))
+        inside = self._box.open(file.outside[_SEALED], str(file.path))
+        if not _belongs(inside, file.outside):
+            msg = f"{file.path} holds what was encrypted for another recorder than it says"
+            step = "somebody has exchanged files: delete it, log in again and change the password"
+            raise DamagedStoreError(msg, next_step=step)
+        return inside
 
     def _credential(self, file: _File, kind: _Kind) -> Credential | None:
         inside = self._inside(file)
@@ -356,6 +368,22 @@ def _new_inside(name: CredentialName) -> Payload:
     if name.provider != "hikvision" or match is None:
         return Payload({})
     return Payload({"host": match["host"], "port": int(match["port"])})
+
+
+def _belongs(inside: Payload, outside: Mapping[str, Any]) -> bool:
+    """Whether a recorder's host and port inside are those of its account outside.
+
+    What is outside is not protected: without this, whoever can write to the folder chooses for
+    which recorder a password is taken. An Imou account has nothing inside to compare.
+    """
+    host, port = inside.members.get("host"), inside.members.get("port")
+    if outside.get("provider") != "hikvision" or host is None:
+        return True
+    account, host = str(outside.get("nvr_id")).lower(), str(host).lower()
+    match = _HOST_AND_PORT.fullmatch(account)
+    if match is None or account == host:  # a name of another kind says nothing about the host
+        return True
+    return match["host"] == host and (port is None or str(port) == str(int(match["port"])))
 
 
 def _of_nobody(name: CredentialName) -> CredentialName:

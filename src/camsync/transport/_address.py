@@ -66,7 +66,12 @@ class Address:
 
 
 def _half_an_address(host: str) -> bool:
-    """Whether *host* is digits and dots but no IPv4 address: ``192.168.200`` is a typing slip."""
+    """Whether *host* looks like an address but is none.
+
+    ``192.168.200`` is a typing slip, and ``192.168.1.64:8000`` has the port in the wrong place.
+    """
+    if ":" in host:
+        return _as_ip(host.strip("[]")) is None
     if re.fullmatch(r"[0-9.]+", host, re.ASCII) is None:
         return False
     parts = host.split(".")

@@ -59,6 +59,7 @@ class BulkReply:
         self._socket: socket.socket | None = connection.sock
         self._response = connection.getresponse()
         self._open_ended = False
+        self._closed = False
         self.status = self._response.status
         self.declared = _length(self._response.headers.get("Content-Length"))
 
@@ -129,7 +130,10 @@ class BulkReply:
         _shut(self._socket)
 
     def close(self) -> None:
-        """Give the connection back if the answer was read to its end, else close it."""
+        """Give the connection back if the answer was read to its end, else close it. Once."""
+        if self._closed:  # by now the connection may serve another answer
+            return
+        self._closed = True
         clean = self._response.isclosed() and not self._response.will_close
         self._response.close()
         self._bulk.release(self._connection, clean=clean and not self._open_ended)

@@ -2,7 +2,8 @@
 
 Recorders lock the account after a few failed logins, so the rules are strict: until the password
 is proven, requests go one after the other; a 401 to a nonce that never worked is final; after
-that nothing is sent any more until somebody says so.
+that nothing is sent any more until somebody says so. Only a success proves a password: who is
+busy, forbids or sends elsewhere may not have looked at it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ._digest import Challenge, Nonce, choose, parse_challenges
 
 UNAUTHORIZED = 401
 _FRESH_TRIES = 2
+_PROVING = range(200, 300)
 
 
 class Reply(Protocol):
@@ -172,8 +174,9 @@ class Login:
                 reply.discard()
             reply = self._send_unproven(scheme, method, uri, send)
             if reply.status != UNAUTHORIZED:
-                scheme.proven = True
-                self._scheme = scheme
+                # A nonce that is not proven is not kept: a 401 to it could not be told from a refusal.
+                scheme.proven = reply.status in _PROVING
+                self._scheme = scheme if scheme.proven else None
                 return reply
             fresh = choose(parse_challenges(reply.challenges))
             if fresh is None or not fresh.stale:

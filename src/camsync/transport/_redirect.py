@@ -32,8 +32,12 @@ class Where(enum.Enum):
     SAME = "the device itself"
     SECURE = "HTTPS on the same host"
     INSECURE = "plain HTTP on the same host"
+    FOREIGN = "another protocol on the same host"
     ELSEWHERE = "another place"
     NOWHERE = "nothing readable"
+
+
+_CHANGED = {"https": Where.SECURE, "http": Where.INSECURE}
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +80,7 @@ def _judge(address: Address, parts: SplitResult, host: str, port: int) -> Target
         return Target(where=Where.SAME, place=place, path=f"/{parts.path.lstrip('/')}{query}")
     if parts.scheme == address.scheme:
         return Target(where=Where.ELSEWHERE, place=place)
-    return Target(where=Where.INSECURE if address.secure else Where.SECURE, place=place)
+    return Target(where=_CHANGED.get(parts.scheme, Where.FOREIGN), place=place)
 
 
 def _host(text: str) -> str:
@@ -130,6 +134,10 @@ _WORDS = {
             "switch HTTPS on in the recorder's network settings; use https=False only if you accept "
             "that everything can be read"
         ),
+    ),
+    Where.FOREIGN: (
+        "{place}, which is neither HTTP nor HTTPS: refused",
+        "check host and port: this may not be the web interface of a recorder",
     ),
     Where.ELSEWHERE: (
         "{place}, another place: refused, because a login is never carried there",

@@ -79,7 +79,7 @@ def make_dump(
     bodies = [entry["body"] for entry in endpoints.values() if "body" in entry]
     scrubber.learn(*bodies)
     shown = {name: _shown(entry, scrubber) for name, entry in endpoints.items()}
-    model, firmware = _who(endpoints.get(_INFO, {}).get("body", b""))
+    model, firmware = _who(shown.get(_INFO, {}).get("body", ""))
     return {
         "camsync_dump": VERSION,
         "model": model,
@@ -136,18 +136,19 @@ class _Asking:
 
 def _shown(entry: Mapping[str, Any], scrubber: Scrubber) -> dict[str, Any]:
     """Return an answer with everything replaced that has to be, as text."""
-    return {
-        name: scrubber.document(value).decode("utf-8", "surrogateescape")
-        if isinstance(value, bytes)
-        else value
-        for name, value in entry.items()
-    }
+    return {name: _shown_value(value, scrubber) for name, value in entry.items()}
 
 
-def _who(body: bytes) -> tuple[str, str]:
-    """Return model and firmware; empty texts when the device does not say."""
+def _shown_value(value: Any, scrubber: Scrubber) -> Any:
+    if isinstance(value, bytes):
+        return scrubber.document(value).decode("utf-8", "surrogateescape")
+    return scrubber.text(value) if isinstance(value, str) else value
+
+
+def _who(body: str) -> tuple[str, str]:
+    """Return model and firmware of a body to be shown; empty texts when it does not say."""
     try:
-        root = _xml.parse(body, "System/deviceInfo")
+        root = _xml.parse(body.encode("utf-8", "surrogateescape"), "System/deviceInfo")
     except ProtocolError:
         return "", ""
     return _xml.text(root, "model"), _xml.text(root, "firmwareVersion")
