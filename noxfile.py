@@ -64,11 +64,16 @@ MINIMUMS = (
     "filelock==3.12.0",
     "keyring==24.0.0",
     "lxml==4.9.4",
+    "m3u8==4.0.0",
+    "oauthlib==3.2.2",
     "platformdirs==3.0.0",
     "requests==2.31.0",
     "rich==13.0.0",
     "urllib3==2.0.0",
 )
+
+
+IMOU_PEERS = ("imouapi==1.0.15", "pyimouapi==1.4.4")
 
 
 def _group(session: nox.Session, *names: str) -> None:
@@ -204,8 +209,21 @@ def interop(session: nox.Session) -> None:
         "no:randomly",
         "tests/interop",
         *session.posargs,
-        env={"CAMSYNC_PEERS_PYTHON": python},
+        env={"CAMSYNC_PEERS_PYTHON": python, "CAMSYNC_IMOU_PEERS_PYTHON": _imou_peers(session)},
     )
+
+
+def _imou_peers(session: nox.Session) -> str:
+    """Install the Imou clients in an environment of their own: they want Python 3.11 and newer."""
+    if NEWEST == "3.10":
+        session.log("imouapi and pyimouapi need Python 3.11: their tests are skipped")
+        return ""
+    peers = Path(session.create_tmp()) / "imou-peers"
+    newest = sys.executable if NEWEST == HERE else f"python{NEWEST}"
+    session.run(newest, "-m", "venv", "--clear", str(peers), external=True)
+    python = str(peers / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run(python, "-m", "pip", "install", "-q", *IMOU_PEERS, external=True)
+    return python
 
 
 @nox.session
@@ -214,7 +232,10 @@ def record(session: nox.Session) -> None:
     session.install(".[all]")
     _group(session, "tests")
     session.run(
-        "pytest", "tests/integration/test_cassettes.py", env={"CAMSYNC_RECORD_CASSETTES": "1"}
+        "pytest",
+        "tests/integration/test_cassettes.py",
+        "tests/integration/test_cassettes_imou.py",
+        env={"CAMSYNC_RECORD_CASSETTES": "1"},
     )
     session.run("python", "-m", "camsync.testing.scrub", ".")
 

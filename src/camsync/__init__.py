@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .download import download, download_many
     from .profiles import Profile, Profiles
     from .providers.hikvision import HikvisionISAPI
+    from .providers.imou import ImouClient
     from .registry import connect, open_store
     from .transport import Certificate, fetch_certificate
 
@@ -152,6 +153,7 @@ __all__ = [
     "ExposedStoreError",
     "Failed",
     "HikvisionISAPI",
+    "ImouClient",
     "InsecureAuthenticationError",
     "InsecureConnectionWarning",
     "KeyFromEnv",
@@ -207,6 +209,7 @@ _LAZY = {
     "EncryptedFileStore": "camsync.credentials.file",
     "EnvStore": "camsync.credentials.env",
     "HikvisionISAPI": "camsync.providers.hikvision",
+    "ImouClient": "camsync.providers.imou",
     "KeyFromEnv": "camsync.credentials.keys",
     "KeyFromFile": "camsync.credentials.keys",
     "KeyFromKeyring": "camsync.credentials.keys",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
@@ -16,12 +16,20 @@ from ._places import config_folder
 from ._secret import Secret
 from ._url import ProviderUrl, read_url
 from .credentials import Credential, CredentialName, CredentialStore, first_of
-from .errors import ConfigurationError, MissingKeyError
+from .errors import ConfigurationError, MissingKeyError, ProfileNotFoundError
 from .profiles import Profile, Profiles
 from .provider import Provider
 
 
-_TABLE = {"hikvision": "camsync.providers.hikvision:HikvisionISAPI"}
+_TABLE = {
+    "hikvision": "camsync.providers.hikvision:HikvisionISAPI",
+    "imou": "camsync.providers.imou:open_account",
+}
+# What may stand alone in the place of a host and is no profile: itself, or a data centre.
+_NO_NAMES = {
+    "hikvision": frozenset({"localhost"}),
+    "imou": frozenset({"sg", "fk", "or", "cn", "localhost"}),
+}
 _STORES = {
     "env": "camsync.credentials.env:EnvStore",
     "keyring": "camsync.credentials.keyring:KeyringStore",
@@ -62,19 +70,40 @@ class Target:
     Attributes:
         url: The URL as it was read.
         profile: The profile that it names, or None.
-        username: From the URL; None when the store has to say it.
+        rivals: Names of several profiles with the URL's address: none of them is taken.
     """
 
     url: ProviderUrl
     profile: Profile | None
+    rivals: Sequence[str] = ()
 
     @property
     def account(self) -> str:
         """Under which the credential is stored: the profile's name, or ``host`` or ``host:port``."""
         return self.profile.name if self.profile is not None else self.url.place
 
+    def stored_under(self) -> str:
+        """Return the account to look for in a store.
+
+        Raises:
+            ProfileNotFoundError: The URL is only a name, and no profile has it (any more). What is
+                stored under it belongs to that profile, not to whichever host answers to the name.
+        """
+        named = set(self.url.host).isdisjoint(".:") and self.url.port is None
+        if self.profile is None and named and self.url.host not in _NO_NAMES[self.url.provider]:
+            msg = f"there is no profile {self.url.host!r}, and what is stored is not sent to a host"
+            raise ProfileNotFoundError(msg)
+        return self.account
+
     def options(self) -> dict[str, Any]:
-        """Return host and options as the provider's class takes them; the URL beats the profile."""
+        """Return the options as the provider's class takes them; the URL beats the profile.
+
+        Raises:
+            ConfigurationError: Several profiles have the address, and one of them may have a pin.
+        """
+        if self.rivals:
+            msg = f"several profiles have the address {self.url.place}: {', '.join(self.rivals)}"
+            raise ConfigurationError(msg, next_step="use one of their names instead")
         found = {} if self.profile is None else self.profile.options()
         if self.url.secure and not found.get("https"):
             found["https"] = True
@@ -99,14 +128,17 @@ def resolve(url: str | Secret, profiles: Profiles | None = None) -> Target:
     url = Secret.of(url)  # first of all: tracebacks can show arguments
     place = parse_url(url)
     book = Profiles() if profiles is None else profiles
-    return Target(url=place, profile=book.find(place.provider, place.host, place.port))
+    found = book.find(place.provider, place.host, place.port)
+    if len(found) > 1:
+        return Target(url=place, profile=None, rivals=[profile.name for profile in found])
+    return Target(url=place, profile=found[0] if found else None)
 
 
 def connect(
     url: str | Secret,
     *,
     password: str | Secret | None = None,
-    store: CredentialStore | None = None,
+    store: CredentialStore | str | None = None,
     profiles: Profiles | None = None,
     owner: str | None = None,
     **options: Any,
@@ -117,22 +149,37 @@ def connect(
         url:
             ``hikvision://front-shop`` (a profile, see ``camsync login``) or
             ``hikvision://admin@192.168.1.64``; ``hikvisions://`` for TLS.
-        password: The password of the user in the URL. Without one, *store* is asked.
-        store: Where user name and password are kept; by default that of `open_store`.
+        password: The password of the user in the URL or the profile. Without one, *store* is asked.
+        store: Where user name and password are kept, or what `open_store` takes; None for the usual.
         profiles: By default the user's own, see `camsync.Profiles`.
         owner: Whose credential to take from a store that serves several people.
         options: Passed on to the provider's class; they beat those of the profile.
 
     Raises:
         ConfigurationError: The URL is unusable, or user or password are missing.
+        ProfileNotFoundError: The URL is a name that no profile has.
         CredentialNotFoundError: No store holds the credential.
         CredentialError: The store cannot be read.
     """
     url, password = Secret.of(url), None if password is None else Secret.of(password)
     target = resolve(url, profiles)
+    return connect_to(target, password=password, store=store, owner=owner, **options)
+
+
+def connect_to(
+    target: Target,
+    *,
+    password: str | Secret | None = None,
+    store: CredentialStore | str | None = None,
+    owner: str | None = None,
+    **options: Any,
+) -> Provider:
+    """Make the provider for what `resolve` has found; see `connect`."""
+    password = None if password is None else Secret.of(password)
     given = {**target.options(), **options}
     if password is None:
-        credential = credential_for(target, store or open_store(), owner=owner)
+        store = open_store(store) if store is None or isinstance(store, str) else store
+        credential = credential_for(target, store, owner=owner)
     else:
         credential = Credential(username=_username(target), secret=password)
     module, _, attribute = _TABLE[target.url.provider].partition(":")
@@ -147,10 +194,11 @@ def credential_for(
 
     Raises:
         ConfigurationError: It is for another user than the URL's.
+        ProfileNotFoundError: *target* is a name that no profile has.
         CredentialNotFoundError: It holds nothing.
         CredentialError: It cannot be read.
     """
-    credential = store.get(target.url.provider, target.account, owner=owner)
+    credential = store.get(target.url.provider, target.stored_under(), owner=owner)
     if target.url.username not in {None, credential.username}:
         name = CredentialName(target.url.provider, target.account, owner)
         msg = f"what is stored for {name} belongs to another user than {target.url.username!r}"
@@ -159,10 +207,11 @@ def credential_for(
 
 
 def _username(target: Target) -> str:
-    if target.url.username is None:
+    username = target.url.username or (target.profile.username if target.profile else None)
+    if username is None:
         msg = f"a password was given for {target.url}, but no user"
         raise ConfigurationError(msg, next_step=f"write {target.url.provider}://USER@HOST")
-    return target.url.username
+    return username
 
 
 def open_store(

@@ -9,22 +9,25 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 import camsync
 
-from camsync import Profiles
+from camsync import Credential, Profile, Profiles
 from camsync.cli import main
 from camsync.credentials.keys import new_key
 from camsync.testing import RecorderSimulator
 
 
 pty = pytest.importorskip("pty", reason="pseudo terminals exist on POSIX only")
+termios = pytest.importorskip("termios", reason="pseudo terminals exist on POSIX only")
 
 PASSPHRASE = "correct horse battery"
 WRONG = "not-the-password"
 CTRL_C = object()
+SIGTERM = object()
 
 
 class Terminal:
@@ -44,6 +47,7 @@ class Terminal:
     def run(self, *arguments, answers=()):
         """Run a command; *answers* are pairs of what is asked and what is typed."""
         mine, theirs = pty.openpty()
+        before = _flags(mine)
         command = [sys.executable, "-m", "camsync", *arguments]
         with subprocess.Popen(
             command,
@@ -59,12 +63,12 @@ class Terminal:
                 code = process.wait(20)
             finally:
                 process.kill()
+        self.flags = before, _flags(mine)
         os.close(mine)
         self.transcript += f"$ camsync {' '.join(arguments)}\n{shown}\n"
         return code, shown
 
-    @staticmethod
-    def _talk(process, terminal, waiting):
+    def _talk(self, process, terminal, waiting):
         shown = ""
         while select.select([terminal], [], [], 30)[0]:
             try:
@@ -76,10 +80,19 @@ class Terminal:
                 answer = waiting.pop(0)[1]
                 if answer is CTRL_C:  # the terminal is nobody's controlling one
                     process.send_signal(signal.SIGINT)
+                elif answer is SIGTERM:
+                    time.sleep(0.3)  # until it waits for the answer
+                    self.flags_asked = _flags(terminal)
+                    process.send_signal(signal.SIGTERM)
                 else:
                     os.write(terminal, f"{answer}\n".encode())
         assert [] == waiting, shown
         return shown
+
+
+def _flags(terminal):
+    """How the terminal treats what is typed: whether it shows it, and more."""
+    return termios.tcgetattr(terminal)[3]
 
 
 @pytest.fixture
@@ -181,6 +194,76 @@ def test_ctrl_c_at_the_password_ends_it(terminal, simulator):
     assert "stopped by the user" in shown
     assert "Traceback" not in shown
     assert sent == simulator.requests
+
+
+def test_sigterm_at_the_password_leaves_the_terminal_as_it_was(terminal):
+    """Exit code 143, what is typed can be seen again, and no traceback."""
+    login = ("login", "hikvision://admin@127.0.0.1:9", "--no-test", "--yes")
+    code, shown = terminal.run(*login, answers=[("on 127.0.0.1:", SIGTERM)])
+
+    assert 143 == code
+    assert "stopped by SIGTERM" in shown
+    assert "Traceback" not in shown
+    before, after = terminal.flags
+    assert (termios.ECHO, before) == (before & termios.ECHO, after)
+    assert 0 == terminal.flags_asked & termios.ECHO
+
+
+# -- killed between the steps
+
+
+KILLED = """
+import os, signal, sys
+from camsync import EncryptedFileStore, Profiles
+from camsync.cli import main
+where = {"Profiles": Profiles, "File": EncryptedFileStore}[sys.argv[1]]
+method, afterwards = sys.argv[2:4]
+real = getattr(where, method)
+def kill(*arguments, **options):
+    if afterwards == "True":
+        real(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(where, method, kill)
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "method", "afterwards", "host"),
+    [
+        ("Profiles", "delete", False, "127.0.0.2"),
+        ("Profiles", "delete", True, None),
+        ("File", "set", True, None),
+        ("Profiles", "set", False, None),
+        ("Profiles", "set", True, "127.0.0.1"),
+    ],
+)
+def test_a_killed_login_never_leaves_a_name_between_two_devices(
+    script, password_option, where, method, afterwards, host
+):
+    """It stands for the old device with the old password, the new with the new, or for nothing."""
+    old = Credential(username="admin", secret="old-word")
+    camsync.open_store().set("hikvision", "nvr", old)
+    Profiles().set(Profile(name="nvr", provider="hikvision", host="127.0.0.2"))
+    login = ("login", "hikvision://admin@127.0.0.1", "--name", "nvr", "--no-test", *password_option)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, where, method, str(afterwards), *login],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    hosts = [profile.host for profile in Profiles().all()]
+    now = camsync.open_store().get("hikvision", "nvr")
+
+    assert -signal.SIGKILL == done.returncode, done.stderr
+    assert [host] * (host is not None) == hosts
+    if host is not None:
+        assert (host == "127.0.0.2") == (old == now)
+    else:
+        code, document = script("channels", "hikvision://nvr")
+
+        assert 2 == code
+        assert "no profile" in document["error"]["message"]
 
 
 # -- in this process, without a terminal

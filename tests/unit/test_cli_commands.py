@@ -116,11 +116,11 @@ def provider(monkeypatch):
     fake = FakeProvider()
     fake.connections = []
 
-    def connect(url, **options):
-        fake.connections.append((url, options))
+    def connect(target, **options):
+        fake.connections.append((str(target.url), options))
         return fake
 
-    monkeypatch.setattr(registry, "connect", connect)
+    monkeypatch.setattr(registry, "connect_to", connect)
     monkeypatch.setenv("CAMSYNC_PASSWORD", PASSWORD)
     return fake
 
@@ -360,9 +360,9 @@ def test_the_name_of_a_profile_is_enough(provider, capsys, tmp_path):
             assert 0 == run(capsys, "channels", name)[0]
 
     assert [
-        "hikvision://b%40d%20user@front-shop",
-        "hikvision://b%40d%20user@front-shop",
-        "hikvisions://b%40d%20user@front-shop",
+        "hikvision://b@d user@front-shop",
+        "hikvision://b@d user@front-shop",
+        "hikvisions://b@d user@front-shop",
     ] == [url for url, _options in provider.connections]
     assert [Secret(PASSWORD)] * 3 == [one["password"] for _url, one in provider.connections]
     assert "b@d user" == registry.parse_url(provider.connections[0][0]).username
@@ -534,7 +534,7 @@ def test_the_doctors_exit_code_is_the_first_failures(provider, capsys, category,
 
 def test_a_provider_without_a_test_says_so(provider, capsys, monkeypatch):
     """Other providers may not have one."""
-    monkeypatch.setattr(registry, "connect", lambda *_arguments, **_options: SilentProvider())
+    monkeypatch.setattr(registry, "connect_to", lambda *_arguments, **_options: SilentProvider())
     code, _out, err = run(capsys, "doctor", URL)
 
     assert 10 == code
@@ -621,6 +621,24 @@ def test_another_missing_module_is_a_defect(monkeypatch):
 
     with pytest.raises(ModuleNotFoundError, match=r"camsync\.cli\._app"):
         main(["channels", URL])
+
+
+def test_ctrl_c_in_the_first_second_is_no_traceback(capsys, monkeypatch):
+    """While the modules are loaded nothing handles signals yet."""
+
+    class Impatient:
+        """Interrupts the import of the program."""
+
+        def find_spec(self, name, path=None, target=None):
+            """Raise what Ctrl-C raises."""
+            if name == "camsync.cli._app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "camsync.cli._app")
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+
+    assert 130 == main(["channels", URL])
+    assert "cancelled" in capsys.readouterr().err
 
 
 def test_the_handlers_of_the_caller_are_left_alone(provider, capsys):

@@ -24,7 +24,7 @@ from camsync import (
     errors,
     registry,
 )
-from camsync.cli import _download, main
+from camsync.cli import _fetching, main
 
 
 URL = "hikvision://admin@nvr.test"
@@ -114,8 +114,8 @@ def failed(minute):
 def engine(monkeypatch):
     """The engine behind the command."""
     fake = FakeEngine()
-    monkeypatch.setattr(_download, "download_many", fake)
-    monkeypatch.setattr(registry, "connect", lambda *_arguments, **_options: FakeProvider())
+    monkeypatch.setattr(_fetching, "download_many", fake)
+    monkeypatch.setattr(registry, "connect_to", lambda *_arguments, **_options: FakeProvider())
     monkeypatch.setenv("CAMSYNC_PASSWORD", "s3cret-word")
     return fake
 
@@ -189,6 +189,7 @@ def test_the_result_as_json(engine, capsys):
     assert "x" == document["dest"]
     assert {
         "key": "hik://DS1/101/20260926T000000Z/",
+        "device": "DS1",
         "channel": "1",
         "channel_name": "Door",
         "path": str(Path("footage/Cam01_0.mp4")),

@@ -97,11 +97,11 @@ def recorder(monkeypatch):
     fake = FakeProvider([step(name) for name in ("tcp", "tls", "lock", "login", "search")])
     fake.connections = []
 
-    def connect(url, **options):
-        fake.connections.append((url, options))
+    def connect(target, **options):
+        fake.connections.append((str(target.url), options))
         return fake
 
-    monkeypatch.setattr(registry, "connect", connect)
+    monkeypatch.setattr(registry, "connect_to", connect)
     return fake
 
 
@@ -191,6 +191,7 @@ def test_a_login_stores_password_and_profile(recorder, capsys, password_file):
         name="front-shop",
         provider="hikvision",
         host=HOST,
+        username="admin",
         device="DS1",
         learnt={"search": "plain"},
     )
@@ -404,7 +405,7 @@ def test_without_a_test_nothing_is_sent(recorder, capsys, password_file):
 
 def test_a_provider_without_a_test_says_so(recorder, capsys, password_file, monkeypatch):
     """Other providers may not have one; nothing is stored then."""
-    monkeypatch.setattr(registry, "connect", lambda *_arguments, **_options: SilentProvider())
+    monkeypatch.setattr(registry, "connect_to", lambda *_arguments, **_options: SilentProvider())
     code, _out, err = run(capsys, "login", URL, *password_file)
 
     assert 10 == code
@@ -436,6 +437,120 @@ def test_a_profile_that_cannot_be_written_takes_the_password_back(
     assert old == stored(HOST)
 
 
+ELSEWHERE = "nvr.test"
+OLD_WORD = "old-word"
+
+
+@pytest.fixture
+def elsewhere():
+    """A profile for another device than the one that is logged in to, with its own password."""
+    old = Credential(username="admin", secret=OLD_WORD)
+    registry.open_store().set("hikvision", "nvr", old)
+    return remember("nvr", host=ELSEWHERE, https=True, verify=OTHER), old
+
+
+def fails_once(monkeypatch, where, method, error, *, afterwards):
+    """Let a method fail the first time, before or after it has done its work."""
+    real = getattr(where, method)
+    errors_left = [error]
+
+    def failing(*arguments, **options):
+        if not errors_left:
+            return real(*arguments, **options)
+        if afterwards:
+            real(*arguments, **options)
+        raise errors_left.pop()
+
+    monkeypatch.setattr(where, method, failing)
+
+
+@pytest.mark.parametrize("afterwards", [False, True])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (OSError("no room"), 1),
+        (errors.StoreUnavailableError("no room"), 16),
+    ],
+    ids=["ctrl-c", "system", "store"],
+)
+@pytest.mark.parametrize(
+    ("where", "method"), [(Profiles, "set"), (Profiles, "delete"), (EncryptedFileStore, "set")]
+)
+def test_an_interrupted_login_changes_nothing(
+    recorder, capsys, password_file, elsewhere, monkeypatch, where, method, error, code, afterwards
+):
+    """The password of one device must never stand under the name of another one."""
+    fails_once(monkeypatch, where, method, error, afterwards=afterwards)
+    seen, _out, err = run(capsys, "login", URL, "--name", "nvr", *password_file)
+
+    assert (code, False) == (seen, "could be put back" in err)
+    assert elsewhere == (Profiles().get("nvr"), stored("nvr"))
+
+
+@pytest.mark.parametrize("afterwards", [False, True])
+def test_an_interrupted_first_login_leaves_nothing(
+    recorder, capsys, password_file, monkeypatch, afterwards
+):
+    """Neither a profile nor a password."""
+    fails_once(monkeypatch, Profiles, "set", KeyboardInterrupt(), afterwards=afterwards)
+
+    assert 130 == run(capsys, "login", URL, "--name", "nvr", *password_file)[0]
+    assert ((), ()) == (Profiles().all(), registry.open_store().names())
+
+
+@pytest.mark.parametrize("error", [OSError("no room"), errors.StoreUnavailableError("no room")])
+def test_a_profile_that_cannot_be_put_back_is_said(
+    recorder, capsys, password_file, elsewhere, monkeypatch, error
+):
+    """Its name then stands for nothing."""
+
+    def fail(*_arguments):
+        raise error
+
+    monkeypatch.setattr(Profiles, "set", fail)
+    _code, _out, err = run(capsys, "login", URL, "--name", "nvr", *password_file)
+
+    assert "not all of nvr could be put back (no room)" in err
+    assert ((), elsewhere[1]) == (Profiles().all(), stored("nvr"))
+
+
+def test_a_password_that_cannot_be_taken_back_has_no_profile(
+    recorder, capsys, password_file, elsewhere, monkeypatch
+):
+    """The old profile is not put back: the new password would be sent to the old device."""
+    real, calls = EncryptedFileStore.set, []
+
+    def only_once(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) > 1:
+            msg = "the disk is gone"
+            raise errors.StoreUnavailableError(msg)
+        real(*arguments, **options)
+
+    monkeypatch.setattr(EncryptedFileStore, "set", only_once)
+    fails_once(monkeypatch, Profiles, "set", KeyboardInterrupt(), afterwards=False)
+    code, _out, err = run(capsys, "login", URL, "--name", "nvr", *password_file)
+
+    assert 130 == code
+    assert "could be put back (the disk is gone)" in err
+    assert (Secret(PASSWORD), ()) == (stored("nvr").secret, Profiles().all())
+
+    sent = len(recorder.connections)
+    assert 0 != run(capsys, "channels", "hikvision://nvr")[0]
+    assert sent == len(recorder.connections)
+
+
+def test_a_third_account_in_one_data_centre(recorder, capsys, password_file):
+    """Accounts share a host: only their names tell them apart."""
+    recorder.steps = [step(name) for name in ("host", "login")]
+    for name in ("first", "second", "third"):
+        url = f"imou://{name}@sg"
+        assert 0 == run(capsys, "login", url, "--name", name, *password_file)[0]
+
+    assert ["first", "second", "third"] == [one.username for one in Profiles().all()]
+
+
 def test_the_environment_cannot_be_written(recorder, capsys, password_file):
     """The error names the variables to set."""
     code, _out, err = run(capsys, "login", URL, "--name", "shop", "--store", "env", *password_file)
@@ -443,6 +558,50 @@ def test_the_environment_cannot_be_written(recorder, capsys, password_file):
     assert 16 == code
     assert "set CAMSYNC_HIKVISION_SHOP_USERNAME and CAMSYNC_HIKVISION_SHOP_SECRET" in err
     assert () == Profiles().all()
+
+
+def test_the_environment_gives_the_password_and_gets_a_profile(recorder, capsys, monkeypatch):
+    """In a container the variables are there already: only the profile is written."""
+    monkeypatch.setenv("CAMSYNC_HIKVISION_SHOP_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_SHOP_SECRET", PASSWORD)
+    code, out, err = run(capsys, "login", URL, "--name", "shop", "--store", "env")
+
+    assert (0, "") == (code, err)
+    assert "is in the environment" in out
+    assert ["shop"] == [one.name for one in Profiles().all()]
+    assert PASSWORD == recorder.connections[0][1]["password"].reveal()
+
+
+def test_a_missing_variable_is_said_before_the_test(recorder, capsys):
+    """Nobody waits for a connection test that cannot end well."""
+    code, _out, err = run(capsys, "login", URL, "--name", "shop", "--store", "env")
+
+    assert 16 == code
+    assert "CAMSYNC_HIKVISION_SHOP_USERNAME and CAMSYNC_HIKVISION_SHOP_SECRET are not set" in err
+    assert [] == recorder.connections
+
+
+def test_the_variables_must_be_those_of_the_user(recorder, capsys, monkeypatch):
+    """A password is not tried for somebody else."""
+    monkeypatch.setenv("CAMSYNC_HIKVISION_SHOP_USERNAME", "somebody")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_SHOP_SECRET", PASSWORD)
+    code, _out, err = run(capsys, "login", URL, "--name", "shop", "--store", "env")
+
+    assert 2 == code
+    assert "another user than the URL's" in err
+    assert [] == recorder.connections
+
+
+def test_a_wrong_key_is_said_before_the_test(recorder, capsys, monkeypatch, password_file):
+    """Nothing is asked and nothing tried for what could not be kept."""
+    assert 0 == run(capsys, "login", URL, "--name", "shop", "--store", "file", *password_file)[0]
+    monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
+    recorder.connections.clear()
+    code, _out, err = run(capsys, "login", URL, "--name", "shop", "--store", "file", *password_file)
+
+    assert 16 == code
+    assert "key" in err
+    assert [] == recorder.connections
 
 
 def test_a_password_in_the_environment_that_comes_first_is_said(
@@ -457,6 +616,7 @@ def test_a_password_in_the_environment_that_comes_first_is_said(
 
     assert 0 == code
     assert "the environment of this process has another password for shop" in err
+    assert "(CAMSYNC_HIKVISION_SHOP_USERNAME and CAMSYNC_HIKVISION_SHOP_SECRET)" in err
     assert "other-word" not in err
 
 
@@ -753,6 +913,7 @@ def test_a_logout_can_keep_the_profile(logged_in, capsys):
         "account": "front-shop",
         "deleted": ["file"],
         "profile_deleted": False,
+        "profile_kept_because": [],
         "still_there": [],
     } == document
     assert 1 == len(Profiles().all())
@@ -804,7 +965,7 @@ def test_a_password_in_the_name_is_not_repeated(capsys):
 
 
 def test_what_the_environment_holds_must_be_unset_there(logged_in, capsys, monkeypatch):
-    """The rest is deleted, and the variables are named."""
+    """The rest is deleted, the variables are named, and the profile is kept for what they hold."""
     monkeypatch.setattr("camsync.credentials.keyring.KeyringStore.usable", lambda _self: False)
     monkeypatch.setenv("CAMSYNC_STORE", "auto")
     monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "admin")
@@ -812,12 +973,123 @@ def test_what_the_environment_holds_must_be_unset_there(logged_in, capsys, monke
     code, out, err = run(capsys, "logout", "front-shop", "--yes")
 
     assert 0 == code
-    assert "deleted: the profile front-shop" in out
+    assert "kept: the profile front-shop: the environment of this process has a password" in out
+    assert "(CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME and CAMSYNC_HIKVISION_FRONT_SHOP_SECRET)" in out
     assert "unset CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME and CAMSYNC_HIKVISION" in err
+    assert (1, ()) == (len(Profiles().all()), logged_in.names())
 
     code, _out, err = run(capsys, "logout", "front-shop", "--yes")
     assert 16 == code
     assert "unset CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME" in err
 
+    logged_in.set("hikvision", "front-shop", Credential(username="admin", secret=PASSWORD))
+    code, document = run_json(capsys, "logout", "front-shop", "--yes")
+    assert (0, ["file"], False) == (code, document["deleted"], document["profile_deleted"])
+    assert "unset CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME" in document["still_there"][0]
+    assert "the environment" in document["profile_kept_because"][0]
+
+
+def test_a_chosen_store_is_the_only_one_that_is_touched(logged_in, capsys, tmp_path):
+    """The profile stays while another store has its password, and goes with the last one."""
+    where = f"file:{tmp_path / 'other'}"
+    other = registry.open_store(where)
+    other.set("hikvision", "front-shop", Credential(username="admin", secret=PASSWORD))
+    code, out, _err = run(capsys, "logout", "front-shop", "--store", where, "--yes")
+
+    assert 0 == code
+    assert f"deleted: the password in the encrypted file {tmp_path / 'other'}" in out
+    assert f"kept: the profile front-shop: the encrypted file {logged_in.path} has a pass" in out
+    assert (1, 1, 0) == (len(Profiles().all()), len(logged_in.names()), len(other.names()))
+
+    code, _out, err = run(capsys, "logout", "front-shop", "--store", where, "--yes")
+
+    assert 16 == code
+    assert f"no password for front-shop is in the encrypted file {tmp_path / 'other'}" in err
+    assert "leave --store out" in err
+
+    assert 0 == run(capsys, "logout", "front-shop", "--store", "file", "--yes")[0]
+    assert ((), ()) == (Profiles().all(), logged_in.names())
+
+
+def test_the_environment_keeps_a_profile_too(logged_in, capsys, monkeypatch):
+    """What the variables hold would be sent to whichever host has the name of the profile."""
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_SECRET", PASSWORD)
+    code, out, _err = run(capsys, "logout", "front-shop", "--store", "file", "--yes")
+
+    assert 0 == code
+    assert "has a password for it (CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME and CAMSYNC_" in out
+    assert (1, ()) == (len(Profiles().all()), logged_in.names())
+
+
+@pytest.mark.parametrize(("key", "reason"), [(None, "it is locked"), ("other", "another key")])
+def test_a_store_that_cannot_be_looked_into_keeps_the_profile(
+    logged_in, capsys, monkeypatch, tmp_path, key, reason
+):
+    """It may have the password; nobody is asked for its passphrase to find out."""
+    monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
+    if key is None:
+        monkeypatch.delenv("CAMSYNC_KEY")
+    monkeypatch.setenv("CAMSYNC_STORE", f"file:{tmp_path / 'other'}")
+    code, _out, err = run(capsys, "logout", "front-shop", "--yes")
+
+    assert 16 == code
+    assert f"the encrypted file {logged_in.path} may have a password for it: " in err
+    assert reason in err
+    assert 1 == len(Profiles().all())
+
+
+def test_a_password_that_could_not_be_deleted_keeps_the_profile(logged_in, capsys, monkeypatch):
+    """It fails with the reason, and the password has its profile still."""
+
+    def refuse(*_arguments, **_options):
+        msg = "the disk is full"
+        raise errors.StoreUnavailableError(msg)
+
+    monkeypatch.setattr(EncryptedFileStore, "delete", refuse)
+    code, out, err = run(capsys, "logout", "front-shop", "--yes")
+
+    assert 16 == code
+    assert "still there: the disk is full" in err
+    assert "still has a password for it" in out
+    assert "deleted" not in out
+    assert (1, 1) == (len(Profiles().all()), len(logged_in.names()))
+
+    code, document = run_json(capsys, "logout", "front-shop", "--keep-profile", "--yes")
+    assert (16, [], []) == (code, document["deleted"], document["profile_kept_because"])
+
+
+def test_a_password_that_somebody_else_has_just_deleted_is_gone(logged_in, capsys, monkeypatch):
+    """That is what was asked for."""
+
+    def gone(*_arguments, **_options):
+        msg = "nothing here"
+        raise errors.CredentialNotFoundError(msg)
+
+    monkeypatch.setattr(EncryptedFileStore, "delete", gone)
+
+    assert 0 == run(capsys, "logout", "front-shop", "--yes")[0]
+    assert () == Profiles().all()
+
+
+def test_an_address_of_several_profiles_names_none_of_them(logged_in, capsys):
+    """It says which names there are, and deletes nothing."""
+    remember("back-door")
+    code, _out, err = run(capsys, "logout", URL, "--yes")
+
+    assert 2 == code
+    assert "several profiles have the address" in err
+    assert (2, 1) == (len(Profiles().all()), len(logged_in.names()))
+
+
+def test_the_variables_of_the_environment_are_named(capsys, monkeypatch):
+    """In the table and in JSON: that is where somebody has to look."""
+    monkeypatch.setenv("CAMSYNC_STORE", "env")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_SECRET", PASSWORD)
     remember()
-    assert run_json(capsys, "logout", "front-shop", "--yes")[1]["still_there"]
+    names = ["CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "CAMSYNC_HIKVISION_FRONT_SHOP_SECRET"]
+
+    assert f"front-shop: in {' and '.join(names)}\n" in run(capsys, "profiles")[1]
+    (profile,) = run_json(capsys, "profiles")[1]["profiles"]
+    assert names == profile["variables"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 import types
 
+import attrs
 import click
 import pytest
 
 from camsync import Credential, Profile, Profiles, Secret, errors, registry
+from camsync.cli import _connection
+from camsync.cli._connection import Target, connected
 from camsync.cli._output import Output
 from camsync.cli._password import VARIABLE, Sources, find_credential
 from camsync.cli._place import find_place
@@ -274,6 +278,45 @@ def test_a_store_that_cannot_be_read_is_an_error(monkeypatch, asked):
         find()
 
     assert [] == asked.questions
+
+
+def test_a_name_without_a_profile_gets_no_stored_password(monkeypatch, asked):
+    """It would go to whichever host has that name; somebody may still type one for it."""
+    keep("front-shop")
+    asked.answers += ["viewer", "typed"]
+
+    assert Credential(username="viewer", secret="typed") == find("hikvision://front-shop")
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(ConfigurationError, match="no profile 'front-shop'"):
+        find("hikvision://front-shop")
+
+
+def test_a_profile_that_is_deleted_meanwhile_is_not_looked_up_again(monkeypatch):
+    """The run stays with the recorder that it has found: its name is not a host's."""
+    remember()
+    credential = keep("front-shop")
+    target = Target(
+        url="front-shop", **dict.fromkeys(set(attrs.fields_dict(Target)) - {"url"}, None)
+    )
+
+    def find_and_forget(output, place, sources):
+        found = find_credential(output, place, sources)
+        Profiles().delete("front-shop")
+        return found
+
+    made = []
+
+    def factory(*arguments, **options):
+        made.append((arguments, options))
+        return contextlib.closing(io.StringIO())
+
+    monkeypatch.setattr(_connection, "find_credential", find_and_forget)
+    monkeypatch.setattr("camsync.providers.hikvision.HikvisionISAPI", factory)
+    with pytest.raises(AttributeError), connected(Output.standard(json=False), target):
+        pass
+
+    assert [(("nvr.test", "admin", credential.secret), {})] == made
 
 
 def test_without_a_key_and_a_terminal_the_variables_are_named(monkeypatch):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 
+import click
 import pytest
 
 from camsync import CancelToken
 from camsync.cli import _signals
 from camsync.cli._output import Output
-from camsync.cli._signals import Stop
+from camsync.cli._signals import Stop, terminable
 
 
 @pytest.fixture
@@ -61,6 +64,53 @@ def test_the_second_signal_ends_the_process(output, monkeypatch, capfd, terminal
 
     assert [130] == ended
     assert ("\x1b[?25h" if terminal else "") == capfd.readouterr().err
+
+
+def test_sigterm_ends_a_question(capfd):
+    """It unwinds what hides the echo; a second one must not interrupt that."""
+    before, during = signal.getsignal(signal.SIGTERM), []
+
+    @contextlib.contextmanager
+    def echo_off():
+        try:
+            yield
+        finally:
+            during.append(signal.getsignal(signal.SIGTERM))
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(click.exceptions.Exit) as caught, terminable(), echo_off():
+        signal.raise_signal(signal.SIGTERM)
+
+    assert (143, [signal.SIG_IGN]) == (caught.value.exit_code, during)
+    assert before == signal.getsignal(signal.SIGTERM)
+    assert "\nstopped by SIGTERM\n" == capfd.readouterr().err
+
+
+def test_a_question_in_another_thread_changes_no_handler():
+    """Only the main thread may."""
+    seen = []
+
+    def ask():
+        with terminable():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+
+    assert [signal.getsignal(signal.SIGTERM)] == seen
+
+
+def test_who_was_started_to_ignore_sigterm_goes_on_doing_so():
+    """Somebody chose that."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with terminable():
+            signal.raise_signal(signal.SIGTERM)
+
+        assert signal.SIG_IGN == signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_closed_stderr_does_not_keep_it_from_stopping(output, monkeypatch):

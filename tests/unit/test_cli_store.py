@@ -8,6 +8,8 @@ import os
 import stat
 import sys
 
+from pathlib import Path
+
 import click
 import keyring
 import keyring.backend
@@ -19,9 +21,11 @@ from camsync import (
     EncryptedFileStore,
     KeyFromFile,
     KeyringStore,
+    Profile,
     Profiles,
     Secret,
     VpackTokenStore,
+    errors,
     registry,
 )
 from camsync.cli import main
@@ -144,6 +148,7 @@ def test_the_stores_are_shown_in_their_order(capsys, no_keyring, monkeypatch):
     assert "env the environment of this process usable shop" == lines[2]
     assert lines[3].startswith("keyring the keyring of this system unusable: this computer has no")
     assert lines[4].endswith("credentials.camsync usable front-shop, front-shop of alice")
+    assert "shop: CAMSYNC_HIKVISION_SHOP_USERNAME and CAMSYNC_HIKVISION_SHOP_SECRET" == lines[5]
 
 
 def test_the_stores_as_json(capsys, system_keyring, home):
@@ -163,6 +168,7 @@ def test_the_stores_as_json(capsys, system_keyring, home):
         "usable": True,
         "state": "not made yet",
         "holds": [],
+        "variables": [],
     } == encrypted
 
 
@@ -395,6 +401,178 @@ def test_importing_again_changes_nothing(capsys, vpack, no_keyring):
 
     assert (0, []) == (code, document["profiles"])
     assert 1 == len(document["copied"])
+
+
+def token_file(folder, account, *, change=None, outside=None, file=None):
+    """Write a recorder's token file with the key of the fixture; *change* what is inside."""
+    key = KeyFromFile(Path(folder).parent / "keys" / "oauth_encryption.key")
+    host, _, port = account.partition("_")
+    inside = {"host": host, "port": int(port or 80), "username": "admin"}
+    inside = {**inside, "password": Secret(PASSWORD), "use_https": False, **(change or {})}
+    document = {"provider": "hikvision", "nvr_id": account, **(outside or {})}
+    document = {name: value for name, value in document.items() if value is not None}
+    inside = {name: value for name, value in inside.items() if value is not None}
+    name = file or f"hikvision_{account}.json"
+    VpackTokenStore(folder, key).write(name, {**document, "credentials": inside})
+    return name
+
+
+@pytest.mark.parametrize(
+    ("profile", "where"),
+    [
+        ({"host": "192.168.1.64", "port": 8000}, "hikvision at 192.168.1.64:8000"),
+        ({"host": "192.168.1.64", "https": True}, "hikvision at 192.168.1.64:443"),
+        ({"host": "192.168.1.64", "port": 80, "provider": "imou"}, "imou at 192.168.1.64:80"),
+    ],
+)
+def test_the_profile_of_another_device_gets_no_password(capsys, vpack, profile, where):
+    """Both are named, and nothing at all is copied, with --replace neither."""
+    token_file(vpack[0], "10.0.0.1_80")
+    before = Profile(name="192.168.1.64_80", **{"provider": "hikvision", **profile})
+    Profiles().set(before)
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file", "--replace")
+
+    assert 2 == code
+    assert "hikvision_192.168.1.64_80.json is for hikvision at 192.168.1.64:80, but the pro" in err
+    assert f"the profile 192.168.1.64_80 is {where}" in err
+    assert () == registry.open_store("file").names()
+    assert (before,) == Profiles().all()
+
+
+def test_a_profile_of_another_host_gets_no_password(capsys, vpack):
+    """Some of VPACK's ids are the name of the host alone, which somebody may have used, too."""
+    token_file(vpack[0], "shop")
+    Profiles().set(Profile(name="shop", provider="hikvision", host="10.0.0.1"))
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 2 == code
+    assert "hikvision_shop.json is for hikvision at shop:80, but the profile shop is hik" in err
+    assert () == registry.open_store("file").names()
+
+
+def test_a_file_without_a_host_gets_no_profile(capsys, vpack):
+    """It is copied under its name, but not to where a profile of that name leads."""
+    token_file(vpack[0], "shop_80", change={"host": None})
+    code, document = run_json(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert (0, ["192.168.1.64_80"]) == (code, document["profiles"])
+    assert 2 == len(document["copied"])
+
+    Profiles().set(Profile(name="shop_80", provider="hikvision", host="nvr"))
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 2 == code
+    assert "VPACK does not say where hikvision account 'shop_80' is, and the profile shop_80" in err
+
+
+def test_two_files_of_one_name_must_agree(capsys, vpack):
+    """Each person has one, but it is the same recorder; else the second would lead to the first."""
+    token_file(vpack[0], "shop", outside={"owner": "alice"})
+    second = {"outside": {"owner": "bob"}, "file": "hikvision_Shop2.json"}
+    token_file(vpack[0], "shop", **second, change={"port": 8000})
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 2 == code
+    assert "hikvision_shop.json is for hikvision at shop:80, but the profile shop is hik" in err
+    assert ((), ()) == (registry.open_store("file").names(), Profiles().all())
+
+    token_file(vpack[0], "shop", **second)
+    assert 0 == run(capsys, "store", "import-vpack", *vpack, "--to", "file")[0]
+    assert 3 == len(registry.open_store("file").names())
+
+
+@pytest.mark.parametrize(
+    ("change", "outside", "reason"),
+    [
+        ({"port": "80"}, {}, "must be a number from 1 to 65535, not '80'"),
+        ({"port": True}, {}, "must be a number from 1 to 65535"),
+        ({"port": 0}, {}, "must be a number from 1 to 65535"),
+        ({"host": 7}, {"nvr_id": "7"}, "the host of a profile must be"),
+        ({"use_https": "no"}, {}, "use_https is neither true nor false"),
+        ({}, {"provider": None}, "does not say whose nvr_id that is"),
+    ],
+    ids=["port-text", "port-bool", "port-0", "host-number", "https", "provider"],
+)
+def test_a_malformed_file_stops_the_import(capsys, vpack, change, outside, reason):
+    """With its name and what is wrong; nothing is copied, of the good files neither."""
+    account = outside.get("nvr_id", "shop")
+    name = token_file(vpack[0], account, change=change)
+    if "provider" in outside:  # without one it is not written
+        path = Path(vpack[0]) / name
+        document = json.loads(path.read_bytes())
+        del document["provider"]
+        path.write_text(json.dumps(document), encoding="utf-8")
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 16 == code
+    assert name in err
+    assert reason in err
+    assert ((), ()) == (registry.open_store("file").names(), Profiles().all())
+
+
+def broken_store(monkeypatch, error, *, reads=True):
+    """Let the encrypted file take one password, and no more."""
+    real_set, real_get, calls = EncryptedFileStore.set, EncryptedFileStore.get, []
+
+    def write(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise error
+        real_set(*arguments, **options)
+
+    def read(*arguments, **options):
+        if len(calls) > 1 and not reads:
+            raise error
+        return real_get(*arguments, **options)
+
+    monkeypatch.setattr(EncryptedFileStore, "set", write)
+    monkeypatch.setattr(EncryptedFileStore, "get", read)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(errors.StoreUnavailableError("no room"), 16), (KeyboardInterrupt(), 130)],
+)
+def test_half_a_copy_says_what_was_copied(capsys, vpack, monkeypatch, error, code):
+    """And what was not; it can be repeated."""
+    token_file(vpack[0], "10.0.0.1_80")
+    broken_store(monkeypatch, error)
+    seen, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert code == seen
+    assert "credentials.camsync by now: 10.0.0.1_80\n" in err
+    assert "not copied: 192.168.1.64_80\n" in err
+    assert () == Profiles().all()
+
+
+def test_a_copy_into_what_cannot_be_read_any_more(capsys, vpack, monkeypatch):
+    """Then nobody knows, and that is said."""
+    token_file(vpack[0], "10.0.0.1_80")
+    broken_store(monkeypatch, errors.StoreUnavailableError("no room"), reads=False)
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 16 == code
+    assert "it is not known what was copied: no room" in err
+
+
+def test_a_profile_that_somebody_makes_meanwhile_is_not_replaced(capsys, vpack, monkeypatch):
+    """What was made until then is said."""
+    token_file(vpack[0], "10.0.0.1_80")
+    real = Profiles.replace
+    theirs = Profile(name="192.168.1.64_80", provider="hikvision", host="192.168.1.64", port=81)
+
+    def replace(book, old, new):
+        if new.name == theirs.name:
+            book.set(theirs)
+        real(book, old, new)
+
+    monkeypatch.setattr(Profiles, "replace", replace)
+    code, _out, err = run(capsys, "store", "import-vpack", *vpack, "--to", "file")
+
+    assert 2 == code
+    assert "profiles made: 10.0.0.1_80\n" in err
+    assert "profiles not made: 192.168.1.64_80\n" in err
+    assert theirs == Profiles().get("192.168.1.64_80")
 
 
 def test_nothing_is_imported_into_the_environment(capsys, vpack):

@@ -349,6 +349,41 @@ def test_a_device_that_does_not_answer(capsys, monkeypatch):
     assert 4 == run(capsys, "trust", HOST)[0]
 
 
+def test_a_profile_that_changes_during_the_question_is_left_alone(shown, capsys, monkeypatch):
+    """What somebody else has stored meanwhile is not written over with what was read before."""
+    remember(https=True)
+    theirs = {"https": True, "host": "nvr.test", "timezone": "+08:00"}
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: remember(**theirs) or True)
+    code, _out, err = run(capsys, "trust", "front-shop")
+
+    assert 2 == code
+    assert "was changed by somebody else meanwhile" in err
+    assert ("nvr.test", None) == (Profiles().get("front-shop").host, pins()["front-shop"])
+
+
+def test_a_profile_that_is_made_during_the_question_is_left_alone(shown, capsys, monkeypatch):
+    """A new one does not take the name of another."""
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: remember("shop", host="nvr") or True)
+    code, _out, _err = run(capsys, "trust", HOST, "--name", "shop")
+
+    assert (2, {"shop": None}) == (code, pins())
+
+
+def test_a_profile_that_is_deleted_during_the_question_stays_deleted(shown, capsys, monkeypatch):
+    """Of several, those before it are pinned all the same, and that is said."""
+    remember("a", https=True)
+    remember("b", https=True)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: Profiles().delete("b") or True)
+    code, _out, err = run(capsys, "trust", f"hikvisions://{HOST}")
+
+    assert 2 == code
+    assert "pinned all the same in: a" in err
+    assert {"a": PIN} == pins()
+
+
 @given(st.binary(min_size=32, max_size=32))
 def test_groups_hold_all_digits(raw):
     """Nothing is lost between the fingerprint and what is read out on the phone."""

@@ -310,7 +310,7 @@ def test_video_that_is_mp4_already(tmp_path):
 
 
 def test_transport_stream(tmp_path):
-    """The length of a transport stream is only known once it is a film."""
+    """A transport stream is measured like a program stream, and becomes a film like one."""
     data = content()
     film = fetch(Source(data), recording(data), tmp_path / "film.mp4").path
     with av.open(str(film)) as reading, av.open(str(tmp_path / "x.ts"), "w") as writing:
@@ -324,7 +324,7 @@ def test_transport_stream(tmp_path):
     original = fetch(Source(moved), item, tmp_path / "one", container="original")
     unsized = attrs.evolve(item, size=None)
     assert fetch(Source(moved), unsized, tmp_path / "one", container="original").existing
-    assert (".ts", None) == (original.path.suffix, original.duration)
+    assert (".ts", 4.0) == (original.path.suffix, original.duration)
     assert pytest.approx(4.0, abs=0.1) == fetch(Source(moved), item, tmp_path / "two").duration
 
 

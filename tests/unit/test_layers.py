@@ -16,16 +16,19 @@ PACKAGE = Path(camsync.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 HOMES = {
-    "av": {"camsync.download"},
+    "av": {"camsync.download", "camsync.testing"},
     "click": {"camsync.cli"},
     "cryptography": {
         "camsync.credentials",
+        "camsync.providers.imou._aes",
         "camsync.testing",
         "camsync.transport._certificate",
     },
     "filelock": {"camsync._private"},
     "keyring": {"camsync.credentials.keyring"},
     "lxml": {"camsync.providers.hikvision._xml", "camsync.testing"},
+    "m3u8": {"camsync.providers.imou._playlist"},
+    "oauthlib": {"camsync.providers.imou._oauth"},
     "platformdirs": {"camsync._places"},
     "pytest": {"camsync.testing"},
     "requests": {"camsync.transport"},

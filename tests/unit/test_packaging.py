@@ -41,7 +41,9 @@ def test_the_command_is_installed():
 
 def test_extras_are_what_the_messages_say():
     """`MissingExtraError` tells people to install these."""
-    assert {"all", "cli", "keyring", "mp4"} == set(DISTRIBUTION.metadata.get_all("Provides-Extra"))
+    assert {"all", "cli", "keyring", "mp4", "oauth"} == set(
+        DISTRIBUTION.metadata.get_all("Provides-Extra")
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,7 @@ def test_extras_are_what_the_messages_say():
         "cryptography",
         "filelock",
         "lxml",
+        "m3u8",
         "platformdirs",
         "requests",
         "urllib3",
@@ -60,7 +63,7 @@ def test_core_dependencies(name):
     """The core needs few packages, and nothing that has to be compiled to play video."""
     core = [line for line in DISTRIBUTION.requires or [] if "extra ==" not in line]
 
-    assert 7 == len(core)
+    assert 8 == len(core)
     assert any(line.startswith(name) for line in core)
 
 

@@ -16,6 +16,7 @@ from camsync import (
     MemoryStore,
     MissingKeyError,
     Profile,
+    ProfileNotFoundError,
     Profiles,
     Secret,
     registry,
@@ -151,6 +152,21 @@ def test_arguments_beat_the_url_and_the_url_beats_the_profile(store, profiles):
     assert ":99" in repr(camsync.connect("hikvision://front-shop", port=99, **given))
 
 
+def test_a_profile_knows_its_user(profiles):
+    """A password alone is enough then; another user in the URL wins."""
+    profiles.set(attrs.evolve(SHOP, username="viewer"))
+
+    assert camsync.connect("hikvision://front-shop", password="x", profiles=profiles)
+
+
+def test_a_store_can_be_named(monkeypatch, profiles):
+    """What CAMSYNC_STORE takes, connect takes."""
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "viewer")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_SECRET", PASSWORD)
+
+    assert camsync.connect("hikvision://front-shop", store="env", profiles=profiles)
+
+
 def test_without_a_profile_the_host_is_the_account():
     """A store alone is enough: the credential is kept under host, or host and port."""
     store = MemoryStore()
@@ -177,7 +193,49 @@ def test_another_user_than_the_stored_one_is_refused(store, profiles):
         camsync.connect("hikvision://admin@front-shop", store=store, profiles=profiles)
 
 
-def test_the_default_store_says_what_is_missing(monkeypatch):
+def test_a_name_without_a_profile_is_no_host(store):
+    """A lost profile must not send the password that was pinned to TLS to a host of its name."""
+    for url in (
+        "hikvision://front-shop",
+        "hikvisions://front-shop",
+        "hikvision://admin@FRONT-shop",
+    ):
+        with pytest.raises(ProfileNotFoundError, match="no profile 'front-shop'"):
+            camsync.connect(url, store=store)
+    with camsync.connect("hikvision://viewer@front-shop", password=PASSWORD) as provider:
+        assert "http://front-shop:80" in repr(provider)  # said in so many words
+
+
+@pytest.mark.parametrize("url", ["imou://sg", "hikvision://localhost", "hikvision://nvr:81"])
+def test_what_can_be_no_profile_needs_none(url):
+    """A data centre, this computer, and an address with a port are looked up as they are."""
+    target = registry.resolve(url)
+
+    assert target.account == target.stored_under()
+
+
+def test_several_profiles_of_one_address(store, profiles):
+    """None is taken, since one of them may have a pin; the names are said."""
+    profiles.set(attrs.evolve(SHOP, name="other"))
+    target = registry.resolve("hikvisions://127.0.0.1:8443", profiles)
+
+    assert target.profile is None
+    with pytest.raises(ConfigurationError, match="front-shop, other"):
+        camsync.connect("hikvision://viewer@127.0.0.1:8443", password="x", profiles=profiles)
+
+
+def test_an_empty_store_is_a_store():
+    """A store that counts as false in Python is not replaced by the usual ones."""
+
+    class Falsy(MemoryStore):
+        def __len__(self) -> int:
+            return 0
+
+    with pytest.raises(CredentialNotFoundError, match="MemoryStore"):
+        camsync.connect("hikvision://127.0.0.1", store=Falsy())
+
+
+def test_the_default_store_says_what_is_missing(monkeypatch, profiles):
     """Nothing stored anywhere: the error names the variable and the places that were looked at."""
     monkeypatch.setattr("camsync.credentials.keyring.KeyringStore.usable", lambda _: False)
 
@@ -189,13 +247,13 @@ def test_the_default_store_says_what_is_missing(monkeypatch):
     assert "camsync login" in str(caught.value)
 
 
-def test_the_environment_is_a_store(monkeypatch):
+def test_the_environment_is_a_store(monkeypatch, profiles):
     """Two variables are enough for a container."""
     monkeypatch.setenv("CAMSYNC_STORE", "env")
     monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_USERNAME", "viewer")
     monkeypatch.setenv("CAMSYNC_HIKVISION_FRONT_SHOP_SECRET", PASSWORD)
 
-    target = registry.resolve("hikvision://front-shop")
+    target = registry.resolve("hikvision://front-shop", profiles)
     credential = registry.credential_for(target, camsync.open_store())
 
     assert Credential(username="viewer", secret=PASSWORD) == credential

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import MissingExtraError
-from ._exit import code_for
+from ._exit import INTERRUPTED, code_for
 from ._json import JSON_FLAG, error_json
 
 
@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         from ._app import run
+    except KeyboardInterrupt:  # Ctrl-C in the first second, before anything handles it
+        print("cancelled: stopped by the user", file=sys.stderr)
+        return INTERRUPTED
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

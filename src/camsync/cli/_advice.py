@@ -43,7 +43,11 @@ _PHRASES = tuple(
         (r"\btime_mode='(\w+)' or '(\w+)'", r"--time-mode \1 or \2"),
         (r"\btime_mode='(\w+)'", r"--time-mode \1"),
         (r"\btime_mode=", "--time-mode"),
+        (r"\btimezone='([^']*)'(?:, or a mapping with the zone of each device)?", r"--timezone \1"),
         (r"\btimezone=", "--timezone"),
+        (r"; retry_login\(\) lets camsync try again$", ""),
+        (r"\bor allow waking it;", "or use --wake:"),
+        (r"^raise the limit, or wait", "raise --max-calls or --max-bytes, or wait"),
         (r"\braise the timeout\b", "raise --timeout"),
     )
 )

@@ -27,6 +27,7 @@ from ._search import search
 from ._simulate import simulate
 from ._store import store
 from ._trust import trust
+from ._usage import usage
 from ._warnings import warnings_to
 
 
@@ -36,7 +37,7 @@ from ._warnings import warnings_to
 @pass_output
 @click.pass_context
 def cli(context: click.Context, output: Output, version: bool) -> int:
-    """List, search and download recordings from Hikvision recorders.
+    """List, search and download recordings from Hikvision recorders and Imou cloud accounts.
 
     \b
     camsync demo                                             try it without a recorder
@@ -45,9 +46,11 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
     camsync channels hikvision://admin@192.168.1.64          show the cameras
     camsync search   hikvision://admin@192.168.1.64          list the last 24 hours
     camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/
+    camsync download imou://APPID@sg --since 24h --dest footage/
 
-    A URL is hikvision://USER@HOST[:PORT], or hikvisions:// for HTTPS; the name that 'camsync login'
-    gave to a recorder will do instead. The password comes from --password-file, the variable
+    A URL is hikvision://USER@HOST[:PORT], or hikvisions:// for HTTPS, or imou://APPID@sg (or fk, or,
+    cn: the app's data centre); the name that 'camsync login' gave to a recorder or an account will do
+    instead. The password, or app secret, comes from --password-file, the variable
     CAMSYNC_PASSWORD (if the URL names the user), the store that 'camsync login' writes, or a
     prompt: never from the command line, where every program on this computer could read it.
 
@@ -69,7 +72,7 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
 
 _ACCESS = (login, profiles, logout, trust, store)
 
-for _command in (demo, *_ACCESS, channels, search, download, doctor, dump, simulate):
+for _command in (demo, *_ACCESS, channels, search, download, doctor, usage, dump, simulate):
     cli.add_command(_command)
 
 

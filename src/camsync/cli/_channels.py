@@ -15,7 +15,18 @@ from ._options import common_options, pass_output
 from ._output import Output
 
 
-_COLUMNS = ("id>", "name~", "online", "source?", "model~", "codec", "resolution", "fps>", "tracks")
+_COLUMNS = (
+    "device",
+    "id>",
+    "name~",
+    "online",
+    "source?",
+    "model~",
+    "codec",
+    "resolution",
+    "fps>",
+    "tracks",
+)
 _ONLINE = {True: "yes", False: "no", None: "?"}
 
 
@@ -24,13 +35,14 @@ _ONLINE = {True: "yes", False: "no", None: "?"}
 @common_options
 @pass_output
 def channels(output: Output, target: Target) -> int:
-    """Show the device and its channels.
+    """Show the device, or all devices of an account, and the channels.
 
     \b
     camsync channels hikvision://admin@192.168.1.64
     camsync channels hikvisions://admin@192.168.1.64 --verify sha256:HEX --json
+    camsync channels imou://APPID@sg
 
-    An offline channel still has its recordings. The ids are what --channel takes.
+    An offline channel still has its recordings. The ids are what --channel and --device take.
     """  # noqa: D301 - click reads \b as "do not wrap"
     with connected(output, target) as provider:
         devices = provider.devices()
@@ -54,13 +66,15 @@ def show_devices(output: Output, devices: Sequence[Device]) -> None:
 
 
 def show_channels(output: Output, found: Sequence[Channel]) -> None:
-    """Print the table of channels."""
-    output.table("", _COLUMNS, _rows(found))
+    """Print the table of channels, with their devices if there are several."""
+    first = 0 if len({channel.device for channel in found}) > 1 else 1
+    output.table("", _COLUMNS[first:], (row[first:] for row in _rows(found)))
 
 
 def _rows(found: Sequence[Channel]) -> Iterator[Sequence[str]]:
     for channel in found:
         yield (
+            channel.device,
             channel.id,
             channel.name,
             _ONLINE[channel.online],

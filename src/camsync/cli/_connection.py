@@ -8,14 +8,12 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import attrs
 import click
 
 from .. import registry
 from .._secret import Secret
-from .._url import ProviderUrl
 from .._zone import parse_timezone
 from ..errors import ConfigurationError
 from ..provider import Provider
@@ -23,6 +21,7 @@ from ._options import Finite, secret_text, store_option
 from ._output import Output
 from ._password import Sources, find_credential
 from ._place import find_place
+from ._vendors import check_options
 
 
 Result = TypeVar("Result")
@@ -38,7 +37,7 @@ def _hidden(url: str | Secret) -> Secret:
 
 @attrs.frozen(kw_only=True)
 class Target:
-    """What the user said about the recorder and the way to it.
+    """What the user said about the recorder, or the account, and the way to it.
 
     Attributes:
         url: A URL or the name of a profile; a `Secret`, because people type passwords into URLs.
@@ -104,7 +103,7 @@ _PARAMETERS = (
     click.option(
         "--password-file",
         metavar="FILE",
-        help="Read the password from FILE, or from stdin for '-'.",
+        help="Read the password (or app secret) from FILE, or from stdin for '-'.",
     ),
     store_option,
     click.option(
@@ -130,7 +129,7 @@ _PARAMETERS = (
     click.option(
         "--timezone",
         metavar="ZONE",
-        help="The recorder's time zone (Asia/Shanghai, +08:00), when it declares a wrong one.",
+        help="The device's time zone (Asia/Shanghai, +08:00), when it declares none or a wrong one.",
     ),
     click.option(
         "--time-mode",
@@ -171,23 +170,28 @@ def _targeted(
     return decorated
 
 
-def url_with_user(url: ProviderUrl, username: str) -> str:
-    """Return the URL in words, for `camsync.connect`."""
-    return str(attrs.evolve(url, username=quote(username, safe="")))
+def as_user(place: registry.Target, username: str) -> registry.Target:
+    """Return the same place, with who logs in there."""
+    return attrs.evolve(place, url=attrs.evolve(place.url, username=username))
 
 
 @contextlib.contextmanager
-def connected(output: Output, target: Target) -> Iterator[Provider]:
+def connected(output: Output, target: Target, **more: Any) -> Iterator[Provider]:
     """Find the password and connect; all else is checked before anybody is asked for it.
+
+    Args:
+        more: Options of the provider that the command brings.
 
     Raises:
         ConfigurationError: The URL or an option is unusable, or there is no password.
         CredentialError: The store cannot be read.
     """
     place = find_place(target.url)
-    options = target.options()
+    options = {**target.options(), **more}
+    check_options(place.url.provider, options)
     credential = find_credential(output, place, target.sources)
-    url = url_with_user(place.url, credential.username)
-    provider = registry.connect(url, password=credential.secret, **options)
+    # Not by the URL again: a profile that is deleted meanwhile would leave its name as a host's.
+    named = as_user(place, credential.username)
+    provider = registry.connect_to(named, password=credential.secret, **options)
     with contextlib.closing(provider):
         yield provider

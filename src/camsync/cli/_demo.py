@@ -1,12 +1,14 @@
-"""``camsync demo``: the whole way, from a recorder to playable files, without a recorder."""
+"""``camsync demo``: the whole way, from a device to playable files, without a device."""
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import attrs
 import click
 
 from .. import registry
@@ -22,6 +24,7 @@ from ._json import channel_json, device_json, recordings_json, span_json
 from ._options import common_options, pass_output
 from ._output import Output
 from ._search import show_recordings
+from ._simulate import imou_url
 
 
 _CAMERAS = 4
@@ -31,20 +34,56 @@ _SEGMENT = 300.0
 _BANDWIDTH: float | None = 5e6
 """Bytes per second: at full speed the progress display would be gone before anybody sees it."""
 _REAL = "camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/"
+_REAL_ACCOUNT = "camsync download imou://APPID@sg --since 24h --dest footage/"
+_KINDS = ("camera", "camera", "no-plan", "no-card")
+_IMOU_HOURS = 0.5
+_IMOU_SEGMENT = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class _Show:
+    """A simulator that runs, and what to say about it."""
+
+    provider: Provider
+    url: str
+    hours: float
+    intro: str
+    real: str
+    asks: str
 
 
 @click.command()
+@click.option(
+    "--provider",
+    "name",
+    type=click.Choice(["hikvision", "imou"]),
+    default="hikvision",
+    show_default=True,
+    help="Whose devices to play.",
+)
 @dest_option("camsync-demo", "Folder for the files.")
 @common_options
 @pass_output
-def demo(output: Output, dest: Path) -> int:
-    """Try everything without a recorder.
+def demo(output: Output, name: str, dest: Path) -> int:
+    """Try everything without a recorder, or without an account.
 
-    Starts a recorder simulator on this computer, shows its cameras, searches the last hours,
-    downloads two recordings of each camera as MP4, and says what to type for a real recorder.
-    Nothing leaves this computer.
-    """
+    \b
+    camsync demo
+    camsync demo --provider imou
+
+    Starts a simulator on this computer, shows its cameras, searches the last hours, downloads two
+    recordings of each camera as MP4, and says what to type for a real recorder, or a real account:
+    that one has cameras with a plan in the cloud, with a memory card, and with both. Nothing leaves
+    this computer.
+    """  # noqa: D301 - click reads \b as "do not wrap"
     require_media("the demo")
+    with _recorder() if name == "hikvision" else _cloud() as show:
+        output.line(show.intro)
+        return _tour(output, show, dest)
+
+
+@contextlib.contextmanager
+def _recorder() -> Iterator[_Show]:
     from ..testing import RecorderSimulator
 
     with RecorderSimulator(
@@ -55,54 +94,108 @@ def demo(output: Output, dest: Path) -> int:
         bandwidth=_BANDWIDTH,
     ) as simulator:
         url = simulator.connect_url
-        output.line(f"a recorder SIMULATOR runs at {url}: its cameras and recordings are made up")
         provider = registry.connect(url, password=simulator.password)
         with contextlib.closing(provider):
-            return _tour(output, provider, dest, url)
+            yield _Show(
+                provider=provider,
+                url=url,
+                hours=_HOURS,
+                intro=f"a recorder SIMULATOR runs at {url}: its cameras and recordings are made up",
+                real=_REAL,
+                asks="for a real recorder, type (it asks for the password):",
+            )
 
 
-def _tour(output: Output, provider: Provider, dest: Path, url: str) -> int:
+@contextlib.contextmanager
+def _cloud() -> Iterator[_Show]:
+    from ..testing import ImouSimulator
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ImouSimulator(
+            devices=_KINDS,
+            hours=_IMOU_HOURS,
+            segment_seconds=_IMOU_SEGMENT,
+            codec="mixed",
+            bandwidth=_BANDWIDTH,
+        ) as simulator,
+    ):
+        url = imou_url(simulator)
+        # Calls that cost nobody anything do not belong among those of this computer.
+        counts = str(Path(folder) / "usage.json")
+        provider = registry.connect(url, password=simulator.app_secret, usage=counts)
+        with contextlib.closing(provider):
+            yield _Show(
+                provider=provider,
+                url=url,
+                hours=_IMOU_HOURS,
+                intro=f"an Imou SIMULATOR runs at {url}: its cameras and recordings are made up",
+                real=_REAL_ACCOUNT,
+                asks="for a real account, type (it asks for the app secret):",
+            )
+
+
+def _tour(output: Output, show: _Show, dest: Path) -> int:
+    provider = show.provider
     devices = provider.devices()
     channels = provider.channels()
     show_devices(output, devices)
     show_channels(output, channels)
-    span = TimeSpan.last(hours=_HOURS)
+    span = TimeSpan.last(hours=show.hours)
     found = {channel: list(provider.search(channel, span)) for channel in channels}
-    _show_found(output, found)
+    _show_found(output, found, show.hours)
     wanted = _choose(found)
-    output.line(f"of these, the last {_PER_CAMERA} that are complete from each camera:")
+    output.line("of these, the last that are complete, up to two from each camera:")
     show_recordings(output, wanted, span)
     outcome = Outcome()
     fetch(output, provider, wanted, dest, outcome)
     document = {
-        "simulator": url,
+        "simulator": show.url,
         "devices": [device_json(device) for device in devices],
         "channels": [channel_json(channel) for channel in channels],
         "span": span_json(span),
-        "found": {channel.id: len(recordings) for channel, recordings in found.items()},
+        "found": {_place(channel, channels): len(each) for channel, each in found.items()},
         "recordings": recordings_json(wanted),
         "dest": str(dest),
     }
-    report(output, outcome, {**document, "next_command": _REAL})
+    report(output, outcome, {**document, "next_command": show.real})
     if outcome.code == OK:
-        output.line("for a real recorder, type (it asks for the password):")
-        output.line(f"  {_REAL}", "bold")
+        output.line(show.asks)
+        output.line(f"  {show.real}", "bold")
     return outcome.code
 
 
-def _show_found(output: Output, found: Mapping[Channel, Sequence[Recording]]) -> None:
+def _place(channel: Channel, channels: Sequence[Channel]) -> str:
+    """Return a channel's id, and its device's where there are several."""
+    several = len({each.device for each in channels}) > 1
+    return f"{channel.device}/{channel.id}" if several else str(channel.id)
+
+
+def _show_found(output: Output, found: Mapping[Channel, Sequence[Recording]], hours: float) -> None:
     rows = [
-        (channel.name, str(len(recordings)), size_text(sum(item.size or 0 for item in recordings)))
+        (channel.name, str(len(recordings)), size_text(sum(_sizes(recordings)) or None))
         for channel, recordings in found.items()
     ]
     output.table(
-        f"recordings of the last {_HOURS:g} hours", ("camera~", "recordings>", "size>"), rows
+        f"recordings of the last {hours:g} hours", ("camera~", "recordings>", "size>"), rows
     )
+
+
+def _sizes(recordings: Sequence[Recording]) -> Iterator[int]:
+    return (recording.size or 0 for recording in recordings)
 
 
 def _choose(found: Mapping[Channel, Sequence[Recording]]) -> list[Recording]:
-    complete = (
-        [recording for recording in recordings if not recording.in_progress]
-        for recordings in found.values()
-    )
-    return [recording for recordings in complete for recording in recordings[-_PER_CAMERA:]]
+    """Return the newest complete ones of each camera: from each place, if it has several."""
+    return [recording for each in found.values() for recording in _newest(each)]
+
+
+def _newest(recordings: Sequence[Recording]) -> list[Recording]:
+    complete = [recording for recording in recordings if not recording.in_progress]
+    streams = sorted({recording.key.stream for recording in complete})
+    share = max(_PER_CAMERA // max(len(streams), 1), 1)
+    return [
+        recording
+        for stream in streams
+        for recording in [one for one in complete if one.key.stream == stream][-share:]
+    ]

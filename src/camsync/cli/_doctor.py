@@ -35,10 +35,12 @@ def doctor(output: Output, target: Target, bundle: str | None) -> int:
     camsync doctor hikvision://admin@192.168.1.64
     camsync doctor hikvisions://admin@192.168.1.64 --verify sha256:HEX --json
     camsync doctor hikvision://admin@192.168.1.64 --bundle report.zip
+    camsync doctor imou://APPID@sg
 
     The steps are TCP, TLS, lock state, login, clock (and what 'Z' means), channels, search, and the
-    first bytes of a download. A wrong password costs one failed login, never more. The exit code
-    is that of the first step that failed.
+    first bytes of a download; for a cloud account host, clock, login, devices, plan, card, search,
+    download and quota, which costs some calls. A wrong password costs one failed login, never more.
+    The exit code is that of the first step that failed.
     """  # noqa: D301 - click reads \b as "do not wrap"
     path = None if bundle is None else Path(bundle)
     with contextlib.ExitStack() as stack:

@@ -11,27 +11,28 @@ from typing import Any
 import attrs
 import click
 
-from ..download import download_many
 from ..errors import CamsyncError, CancelledError, MissingExtraError
-from ..models import Downloaded, Failed, Recording
+from ..models import Channel, Downloaded, Failed, Recording
 from ..provider import Provider
+from ._account import Account, account_options
 from ._connection import Target, connected, connection_options
 from ._dest import dest_option, prepare
 from ._exit import FAILED, OK, code_for
+from ._fetching import results
 from ._format import count_text, length_text, size_text, utc_text
-from ._json import downloaded_json, error_json, failed_json, recording_json
+from ._json import downloaded_json, error_json, failed_json, problems_json, recording_json
 from ._options import common_options, pass_output
 from ._output import Output
 from ._progress import showing, title
-from ._search import nothing_text
+from ._search import nothing_text, show_problems
 from ._selection import Selection, selection_options
 from ._signals import Stop
 
 
 _EXTRA = "mp4"
 _STOPPING = "stopping; once more ends at once"
-_BRIEF = ("file", "codec", "length>", "size>", "remarks~")
-_COLUMNS = ("file", "codec", "length>", "size>", "start (UTC)", "remarks")
+_BRIEF = ("device", "file", "codec", "length>", "size>", "remarks~")
+_COLUMNS = ("device", "file", "codec", "length>", "size>", "start (UTC)", "remarks")
 
 
 @attrs.define
@@ -39,6 +40,7 @@ class Outcome:
     """What a run brought.
 
     Attributes:
+        problems: The channels that could not be searched, and why.
         error: What ended the run before its time, if something did.
         code: The exit code.
     """
@@ -46,6 +48,7 @@ class Outcome:
     downloaded: list[Downloaded] = attrs.field(factory=list)
     failed: list[Failed] = attrs.field(factory=list)
     skipped: list[Recording] = attrs.field(factory=list)
+    problems: Sequence[tuple[Channel, CamsyncError]] = ()
     error: CamsyncError | None = None
     code: int = OK
 
@@ -59,6 +62,7 @@ class Outcome:
             "downloaded": [downloaded_json(done) for done in self.downloaded],
             "failed": [failed_json(failed) for failed in self.failed],
             "skipped": skipped,
+            "problems": problems_json(self.problems),
             "summary": {
                 "downloaded": sum(not done.existing for done in self.downloaded),
                 "existing": sum(done.existing for done in self.downloaded),
@@ -87,6 +91,7 @@ class Outcome:
 @click.command()
 @connection_options
 @selection_options
+@account_options
 @dest_option("footage", "Folder for the files; each camera gets its own in it.")
 @click.option(
     "--container",
@@ -103,6 +108,7 @@ def download(
     output: Output,
     target: Target,
     selection: Selection,
+    account: Account,
     dest: Path,
     container: str,
     limit: int | None,
@@ -114,21 +120,28 @@ def download(
     camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/
     camsync download hikvision://admin@192.168.1.64 --since 2h --newest-first --limit 10
     camsync download hikvision://admin@192.168.1.64 --password-file ~/.nvr-password --json
+    camsync download imou://APPID@sg --storage cloud --max-bytes 2000000000
 
     A file stands under its name only when it is complete and was checked; what is there already
     is not fetched again, and recordings that are still being written are left for the next time.
     Ctrl-C stops cleanly. The exit code is 1 when a recording failed; a refused login and a disk
-    that is full or cannot be written end the run.
+    that is full or cannot be written end the run, and so do a used-up quota and an account that may
+    download nothing at all. Each device of a cloud account has a folder of its own in --dest.
 
     A time without offset, such as 2026-09-26T08:00, is local time of THIS computer.
     """  # noqa: D301 - click reads \b as "do not wrap"
     if container == "mp4":
         require_media("MP4 output")
-    with connected(output, target) as provider:
-        found = selection.search(provider)
+    with connected(output, target, **account.options()) as provider:
+        brought = selection.search(provider)
+        found = brought.recordings
         if not found:
             output.line(nothing_text(selection.span))
-        outcome = Outcome(skipped=[recording for recording in found if recording.in_progress])
+        show_problems(output, brought)
+        outcome = Outcome(
+            skipped=[recording for recording in found if recording.in_progress],
+            problems=brought.problems,
+        )
         wanted = [recording for recording in found if not recording.in_progress]
         if newest_first:
             wanted.reverse()
@@ -164,8 +177,8 @@ def fetch(
         try:
             if wanted:
                 prepare(dest)
-            for result in download_many(
-                provider, wanted, dest, container=container, on_event=on_event, cancel=stop
+            for result in results(
+                output, provider, wanted, dest, container=container, on_event=on_event, cancel=stop
             ):
                 if isinstance(result, Failed):
                     outcome.failed.append(result)
@@ -180,7 +193,7 @@ def fetch(
 
 def _code(outcome: Outcome, stop: Stop) -> int:
     if outcome.error is None:
-        return FAILED if outcome.failed else OK
+        return FAILED if outcome.failed or outcome.problems else OK
     if isinstance(outcome.error, CancelledError) and stop.is_set():
         return stop.code
     return code_for(outcome.error)
@@ -193,10 +206,7 @@ def report(output: Output, outcome: Outcome, more: dict[str, Any]) -> None:
         document["error"] = error_json(outcome.error)
     output.document(document)
     if outcome.downloaded:
-        if output.on_terminal:
-            output.table(f"files in {more['dest']}", _BRIEF, _brief(outcome.downloaded))
-        else:
-            output.table("", _COLUMNS, _rows(outcome.downloaded))
+        _show_files(output, outcome.downloaded, str(more["dest"]))
     output.line(outcome.summary())
     if not output.json:
         for failed in outcome.failed:
@@ -205,16 +215,26 @@ def report(output: Output, outcome: Outcome, more: dict[str, Any]) -> None:
             output.error(outcome.error)
 
 
+def _show_files(output: Output, downloaded: Sequence[Downloaded], dest: str) -> None:
+    first = 0 if len({done.recording.key.device for done in downloaded}) > 1 else 1
+    if output.on_terminal:
+        rows = (row[first:] for row in _brief(downloaded))
+        output.table(f"files in {dest}", _BRIEF[first:], rows)
+    else:
+        output.table("", _COLUMNS[first:], (row[first:] for row in _rows(downloaded)))
+
+
 def _brief(downloaded: Sequence[Downloaded]) -> Iterator[Sequence[str]]:
     for full in _rows(downloaded):
-        path, codec, length, size, _start, remarks = full
-        yield Path(path).name, codec, length, size, remarks
+        device, path, codec, length, size, _start, remarks = full
+        yield device, Path(path).name, codec, length, size, remarks
 
 
 def _rows(downloaded: Sequence[Downloaded]) -> Iterator[Sequence[str]]:
     for done in downloaded:
         there = ("was there already",) if done.existing else ()
         yield (
+            done.recording.key.device,
             str(done.path),
             done.codec.value,
             length_text(done.duration),

@@ -37,7 +37,10 @@ _PLURALS = {
     "user name": "user names",
 }
 KEPT = "times, time zone, model, firmware, sizes, numbers of channels"
-READ_IT = "read it before you post it: text in fields that camsync does not know is as it was"
+READ_IT = (
+    "read it before you post it: text in fields that camsync does not know is as it was, and so are "
+    "unusual spellings"
+)
 
 
 @runtime_checkable
@@ -67,7 +70,8 @@ def dump(output: Output, target: Target, out: str | None, force: bool) -> int:
     camsync dump hikvision://admin@192.168.1.64 --out nvr.json
 
     It shows others what your recorder answers: `camsync simulate recorder --dump FILE` plays it.
-    Serial numbers, addresses, names, accounts and places are replaced, passwords are not in it.
+    Serial numbers, addresses, names, accounts and places are replaced where camsync knows them,
+    passwords are not in it. Read it before you post it.
     The recorder is only read; a wrong password costs one failed login.
     """  # noqa: D301 - click reads \b as "do not wrap"
     if out not in {None, _STDOUT}:
@@ -108,8 +112,9 @@ def make_dump(provider: Provider, scrubber: Scrubber) -> dict[str, Any]:
         CamsyncError: The device cannot be asked.
     """
     if not isinstance(provider, Dumping):
-        msg = f"the provider {provider.name!r} cannot dump a device"
-        raise UnsupportedError(msg)
+        msg = f"the provider {provider.name!r} cannot dump a device: that is for recorders"
+        step = "for a bug report, use camsync doctor --bundle, which does without"
+        raise UnsupportedError(msg, next_step=step)
     return provider.dump(scrubber=scrubber)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._time import TimeSpan, to_utc
@@ -81,10 +81,24 @@ def recordings_json(recordings: Iterable[Recording]) -> list[Document]:
     return [recording_json(recording) for recording in recordings]
 
 
+def problems_json(problems: Sequence[tuple[Channel, CamsyncError]]) -> list[Document]:
+    """Return the channels that could not be searched, and why."""
+    return [
+        {
+            "device": channel.device,
+            "channel": channel.id,
+            "channel_name": channel.name,
+            "error": error_json(error),
+        }
+        for channel, error in problems
+    ]
+
+
 def downloaded_json(done: Downloaded) -> Document:
     """Return what stands on disk now."""
     return {
         "key": done.recording.key.uri,
+        "device": done.recording.key.device,
         "channel": done.recording.key.channel,
         "channel_name": done.recording.channel_name,
         "path": str(done.path),

@@ -22,20 +22,26 @@ from ..provider import Provider
 from ._advice import words
 from ._certificate import Wish, decide, digits_of, show_certificate
 from ._checks import check_code, show_check, steps_of
-from ._connection import Target, login_options, url_with_user
+from ._connection import Target, as_user, login_options
 from ._exit import OK
 from ._json import check_json, error_json
 from ._options import common_options, pass_output
 from ._output import Output
-from ._password import ask_password, ask_user, given_password, no_password
+from ._password import (
+    ask_password,
+    ask_user,
+    given_password,
+    password_from_file,
+    with_user,
+)
 from ._place import address_text, default_name, find_place
 from ._profiles import profile_json
 from ._prompt import ask_line, on_terminal
-from ._stores import Part, Saved, asker, parts_of, save
+from ._stores import ENV, FILE, Part, Saving, asker, check_target, has_key, parts_of
 from ._trust import HTTPS_PORT, fetch
+from ._vendors import Vendor, check_options, place_question, vendor_of
 
 
-_NEEDED = frozenset({"tcp", "tls", "lock", "login"})
 _ALARMING = frozenset({"tcp", "login"})
 _PIN = "sha256:"
 
@@ -50,12 +56,13 @@ _PIN = "sha256:"
 @common_options
 @pass_output
 def login(output: Output, target: Target, name: str | None, no_test: bool, yes: bool) -> int:
-    """Test a recorder and store its password.
+    """Test a recorder or an account and store its password.
 
     \b
     camsync login hikvision://admin@192.168.1.64 --name front-shop
     camsync login hikvisions://admin@192.168.1.64 --name front-shop
     camsync login front-shop                                 a new password, for example
+    camsync login imou                                       asks for app id and app secret
 
     The way to it is remembered under a name; what is missing is asked for. Nothing is stored before
     the recorder has accepted the password; a wrong one costs one failed login. The password goes to
@@ -92,10 +99,11 @@ class _Attempt:
 
     @classmethod
     def of(cls, output: Output, target: Target, *, name: str | None, yes: bool) -> _Attempt:
-        place = find_place(target.url or _asked_address(), hosts=True)
+        place = _place_of(target.url)
         options = target.options()
+        check_options(place.url.provider, options)
         old = place.profile
-        if old is not None and old.learnt:
+        if (old is not None and old.learnt) or vendor_of(place.url.provider).cloud:
             options["learnt"] = None  # it is found out anew
         chosen = name or _chosen_name(place, yes=yes)
         attempt = cls(
@@ -112,19 +120,48 @@ class _Attempt:
         attempt.profile()  # a name that cannot be one is refused before anything is asked
         return attempt
 
+    @property
+    def vendor(self) -> Vendor:
+        """How to speak of what is logged in to."""
+        return vendor_of(self.place.url.provider)
+
     def credential(self) -> Credential:
         """Take or ask for user name and password."""
-        where = self.place.host
+        stored = CredentialName(self.place.url.provider, self.name)
+        check_target(self.parts, stored)
+        if [part.kind for part in self.parts] == [ENV]:
+            return self._of_the_environment(stored)
         given = self.place.url.username
+        word = self.vendor.user.lower().removesuffix(" name")
         nobody = ConfigurationError(
-            "the URL names no user, and there is no terminal to ask",
-            next_step=f"write {self.place.url.provider}://USER@{self.place.url.place}",
+            f"the URL names no {word}, and there is no terminal to ask",
+            next_step=f"write {with_user(self.place)}",
         )
-        username = given or ask_user(where, otherwise=nobody)
+        provider, where = self.place.url.provider, self.place.host
+        username = given or ask_user(provider, where, otherwise=nobody)
         password = given_password(self.output, self.target.password_file, given)
         if password is None:
-            password = ask_password(where, username, otherwise=no_password(where, username))
+            password = ask_password(provider, where, username)
         return Credential(username=username, secret=password)
+
+    def _of_the_environment(self, stored: CredentialName) -> Credential:
+        """Return what its variables hold: they cannot be written, so only a profile is made.
+
+        Raises:
+            CredentialNotFoundError: A variable is missing.
+            ReadOnlyStoreError: Another password was given.
+            ConfigurationError: It belongs to another user than the URL's.
+        """
+        (part,) = self.parts
+        place = (stored.provider, stored.account)
+        if self.target.password_file is not None:
+            given = password_from_file(self.output, self.target.password_file)
+            part.store.set(*place, Credential(username="-", secret=given))  # it says why not
+        found = part.store.get(*place)
+        if self.place.url.username not in {None, found.username}:
+            msg = f"the variables of {self.name} are those of another user than the URL's"
+            raise ConfigurationError(msg, next_step="leave the user out of the URL")
+        return found
 
     def test(self, credential: Credential) -> Check | None:
         """Run the connection test; return the step that forbids saving, or None."""
@@ -135,20 +172,21 @@ class _Attempt:
 
     def _run(self, credential: Credential) -> Check | None:
         self.checks.clear()
-        url = url_with_user(self.place.url, credential.username)
-        provider = registry.connect(url, password=credential.secret, **self.options)
+        named = as_user(self.place, credential.username)
+        provider = registry.connect_to(named, password=credential.secret, **self.options)
         with contextlib.closing(provider):
             for check in steps_of(provider):
                 self.checks.append(check)
                 show_check(self.output, check)
-                if check.status is CheckStatus.FAILED and check.name in _NEEDED:
+                if check.status is CheckStatus.FAILED and check.name in self.vendor.needed:
                     return check
             self._learn(provider)
         return None
 
     def _learn(self, provider: Provider) -> None:
-        device, *_ = provider.devices()
-        self.device = device.id
+        if not self.vendor.cloud:
+            device, *_ = provider.devices()
+            self.device = device.id
         self.learnt = dict(getattr(provider, "learnt", {}))
 
     def _pin_after(self, broken: Check) -> bool:
@@ -216,28 +254,22 @@ class _Attempt:
 
     def save(self, credential: Credential) -> None:
         """Store the credential, then the profile, and say so."""
-        profile, book = self.profile(), Profiles()
-        before = [one for one in book.all() if one.name == profile.name]
-        name = CredentialName(profile.provider, profile.name)
-        saved = save(self.parts, name, credential)
-        try:
-            book.set(profile)
-        except CamsyncError:
-            saved.take_back()
-            raise
+        profile = attrs.evolve(self.profile(), username=credential.username)
+        saved = Saving.of(self.parts, profile)
+        saved.run(credential, self.output.warning)
         earlier = itertools.takewhile(lambda part: part is not saved.part, self.parts)
-        hidden = [part for part in earlier if part.previous(name)]
+        hidden = [part for part in earlier if part.previous(saved.name)]
         if hidden:
+            word = self.vendor.secret.lower()
             self.output.warning(
-                f"{hidden[0].words} has another password for {self.name}, which comes first"
+                f"{hidden[0].words} has another {word} for {self.name}, which comes first "
+                f"({' and '.join(hidden[0].variables(saved.name))})"
             )
-        self._report(profile, saved, credential, before)
+        self._report(profile, saved, credential)
 
-    def _report(
-        self, profile: Profile, saved: Saved, credential: Credential, before: list[Profile]
-    ) -> None:
+    def _report(self, profile: Profile, saved: Saving, credential: Credential) -> None:
         say, url = self.output.line, f"{profile.provider}://{profile.name}"
-        moved = next((one.host for one in before if one.host != profile.host), None)
+        moved = saved.old.host if saved.old and saved.old.host != profile.host else None
         old = self.place.profile
         if old is not None and old.device not in {None, profile.device}:
             self.output.warning(f"another device answers there now: {profile.device}")
@@ -247,10 +279,16 @@ class _Attempt:
             "green",
         )
         if moved is not None and not self.output.json:
-            self.output.warning(f"{profile.name} was another device before: {moved}")
-        say(f"  the password of {credential.username} is in {saved.part.words}")
+            thing = "account" if self.vendor.cloud else "device"
+            self.output.warning(f"{profile.name} was another {thing} before: {moved}")
+        word = self.vendor.secret.lower()
+        say(f"  the {word} of {credential.username} is in {saved.part.words}")
         if ":" in (self.target.store or ""):
             say(f"  which is found with --store, or {registry.STORE_VARIABLE}={self.target.store}")
+        if saved.part.kind == FILE and not has_key():
+            say("  for use without a terminal, give the file a key in place of the passphrase:")
+            say("  camsync store new-key KEYFILE; camsync store rotate --key-file KEYFILE")
+            say(f"  and set {registry.KEY_FILE_VARIABLE}=KEYFILE where programs run")
         say("next:")
         say(f"  camsync channels {url}", "bold")
         say(f'  camsync.connect("{url}")  # in Python')
@@ -285,6 +323,31 @@ def _alarm_text(check: Check) -> str:
     return f"{words(check.seen)}: {words(check.advice)}"
 
 
+def _place_of(url: Secret) -> registry.Target:
+    """Find out what to log in to; a provider's bare name asks for one of its places.
+
+    Two accounts may live in one data centre, so only its name says that a profile is meant.
+    """
+    named = {one.name for one in Profiles().all()}
+    for provider in registry.available():
+        if vendor_of(provider).places and provider not in named and url == Secret(provider):
+            url = _asked_place(provider)
+    place = find_place(url or _asked_address(), hosts=True)
+    profile, cloud = place.profile, vendor_of(place.url.provider).cloud
+    if cloud and (profile is None or profile.name != place.url.host):
+        return attrs.evolve(place, profile=None, rivals=())
+    return place
+
+
+def _asked_place(provider: str) -> Secret:
+    nobody = ConfigurationError(
+        "it was not said where the account is, and there is no terminal to ask",
+        next_step=f"write: camsync login {vendor_of(provider).example}",
+    )
+    answer = ask_line(place_question(provider), otherwise=nobody)
+    return Secret(f"{provider}://{answer}")
+
+
 def _asked_address() -> Secret:
     nobody = ConfigurationError(
         "no recorder was named, and there is no terminal to ask for one",
@@ -297,11 +360,14 @@ def _asked_address() -> Secret:
 def _chosen_name(place: registry.Target, *, yes: bool) -> str:
     if place.profile is not None:
         return place.profile.name
+    vendor = vendor_of(place.url.provider)
     usual = default_name(place.url.host, place.url.port)
+    if place.url.host in vendor.places:
+        usual = f"{place.url.provider}-{usual}"
     if yes or not on_terminal():
         return usual
     nobody = ConfigurationError("the profile has no name", next_step="use --name NAME")
-    return ask_line("Name for this recorder", otherwise=nobody, default=usual)
+    return ask_line(f"Name for this {vendor.thing}", otherwise=nobody, default=usual)
 
 
 def _lasting(verify: str) -> str:

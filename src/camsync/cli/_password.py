@@ -15,11 +15,17 @@ import attrs
 from .. import registry
 from .._secret import Secret
 from ..credentials import Credential
-from ..errors import ConfigurationError, CredentialNotFoundError
+from ..errors import (
+    ConfigurationError,
+    CredentialError,
+    CredentialNotFoundError,
+    ProfileNotFoundError,
+)
 from ._output import Output
 from ._place import names_text
 from ._prompt import ask_line, ask_secret
 from ._stores import open_chain
+from ._vendors import vendor_of
 
 
 VARIABLE = "CAMSYNC_PASSWORD"
@@ -56,7 +62,7 @@ def find_credential(output: Output, place: registry.Target, sources: Sources) ->
     username = place.url.username
     password = given_password(output, sources.file, username)
     if password is not None:
-        return Credential(username=username or _stored_user(place, sources), secret=password)
+        return Credential(username=find_user(place, sources), secret=password)
     found = _stored(place, sources.store)
     return found if isinstance(found, Credential) else _asked(output, place, found)
 
@@ -73,11 +79,11 @@ def given_password(output: Output, file: str | None, username: str | None) -> Se
     return Secret(os.environ[VARIABLE]) if named else None
 
 
-def _stored(place: registry.Target, where: str | None) -> Credential | CredentialNotFoundError:
+def _stored(place: registry.Target, where: str | None) -> Credential | CredentialError:
     """Return what the store holds for *place* and its user, or why there is nothing."""
     try:
-        found = open_chain(where).get(place.url.provider, place.account)
-    except CredentialNotFoundError as error:
+        found = open_chain(where).get(place.url.provider, place.stored_under())
+    except (CredentialNotFoundError, ProfileNotFoundError) as error:
         return error
     if place.url.username in {None, found.username}:
         return found
@@ -89,47 +95,64 @@ def _stored_user(place: registry.Target, sources: Sources) -> str:
     found = _stored(place, sources.store)
     if isinstance(found, Credential):
         return found.username
-    return ask_user(place.url.place, otherwise=_no_user(place))
+    return ask_user(place.url.provider, place.url.place, otherwise=_no_user(place))
 
 
-def ask_user(where: str, *, otherwise: ConfigurationError) -> str:
+def find_user(place: registry.Target, sources: Sources) -> str:
+    """Return the user of *place*: from the URL, a store, or a prompt.
+
+    Raises:
+        ConfigurationError: Nobody says it.
+        CredentialError: The store cannot be read.
+    """
+    return place.url.username or _stored_user(place, sources)
+
+
+def ask_user(provider: str, where: str, *, otherwise: ConfigurationError) -> str:
     """Ask as whom to log in.
 
     Raises:
         ConfigurationError: *otherwise*, when there is no terminal.
     """
-    return ask_line(f"User name on {where}", otherwise=otherwise)
+    return ask_line(f"{vendor_of(provider).user} on {where}", otherwise=otherwise)
 
 
-def ask_password(where: str, username: str, *, otherwise: ConfigurationError) -> Secret:
+def ask_password(provider: str, where: str, username: str, why: str = "") -> Secret:
     """Ask for the password without showing it.
 
     Raises:
-        ConfigurationError: *otherwise*, when there is no terminal.
+        ConfigurationError: There is no terminal; it says *why* nothing else has the password.
     """
-    return ask_secret(f"Password of {username} on {where}", otherwise=otherwise)
-
-
-def no_password(where: str, username: str, why: str = "") -> ConfigurationError:
-    """Build the error for a run that has no password and nobody to ask."""
+    word = vendor_of(provider).secret
     reason = f" ({why})" if why else ""
-    msg = f"no password for {username} on {where}{reason}, and no terminal to ask for it"
-    return ConfigurationError(msg, next_step=_WAYS)
+    msg = f"no {word.lower()} for {username} on {where}{reason}, and no terminal to ask for it"
+    nobody = ConfigurationError(msg, next_step=_WAYS)
+    return ask_secret(f"{word} of {username} on {where}", otherwise=nobody)
+
+
+def with_user(place: registry.Target) -> str:
+    """Return how the URL looks that names the user: ``hikvision://USER@HOST``."""
+    user = vendor_of(place.url.provider).example.partition("://")[2].partition("@")[0]
+    return f"{place.url.provider}://{user}@{place.url.place}"
 
 
 def _no_user(place: registry.Target, why: str = "") -> ConfigurationError:
     reason = f": {why}" if why else ""
-    msg = f"neither the URL nor a store names the user{reason}"
-    step = f"write {place.url.provider}://USER@{place.url.place}, or store it: camsync login"
+    vendor = vendor_of(place.url.provider)
+    msg = (
+        f"neither the URL nor a store names the {vendor.user.lower().removesuffix(' name')}{reason}"
+    )
+    step = f"write {with_user(place)}, or store it: camsync login"
     if place.profile is None:
         step = f"{step}; {names_text()}"
     return ConfigurationError(msg, next_step=step)
 
 
-def _asked(output: Output, place: registry.Target, miss: CredentialNotFoundError) -> Credential:
-    where = place.url.place
-    username = place.url.username or ask_user(where, otherwise=_no_user(place, miss.message))
-    password = ask_password(where, username, otherwise=no_password(where, username, miss.message))
+def _asked(output: Output, place: registry.Target, miss: CredentialError) -> Credential:
+    provider, where = place.url.provider, place.url.place
+    nobody = _no_user(place, miss.message)
+    username = place.url.username or ask_user(provider, where, otherwise=nobody)
+    password = ask_password(provider, where, username, miss.message)
     output.note("not stored: 'camsync login' stores it, and nothing asks for it again")
     return Credential(username=username, secret=password)
 

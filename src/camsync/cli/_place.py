@@ -36,7 +36,8 @@ def find_place(text: Secret, *, hosts: bool = False) -> registry.Target:
         return registry.resolve(Secret(f"{default_provider()}://{text.reveal()}"), profiles)
     if _NAME.fullmatch(text.reveal()):
         msg = "there is no profile of that name, and without a scheme it is no URL"
-        raise ConfigurationError(msg, next_step=f"{names_text()}; or write hikvision://USER@HOST")
+        step = f"{names_text()}; or write hikvision://USER@HOST or imou://APPID@sg"
+        raise ConfigurationError(msg, next_step=step)
     return registry.Target(url=registry.parse_url(text), profile=None)
 
 

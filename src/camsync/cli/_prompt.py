@@ -9,6 +9,7 @@ import click
 from .._secret import Secret
 from ..errors import CamsyncError, ConfigurationError
 from ._format import clean
+from ._signals import terminable
 
 
 _TRIES = 3
@@ -42,7 +43,8 @@ def ask_secret(question: str, *, otherwise: CamsyncError) -> Secret:
         CamsyncError: *otherwise*, when there is no terminal.
     """
     _need_terminal(otherwise)
-    return Secret(click.prompt(clean(question), hide_input=True, err=True))
+    with terminable():
+        return Secret(click.prompt(clean(question), hide_input=True, err=True))
 
 
 def ask_new_secret(question: str, *, otherwise: CamsyncError) -> Secret:

@@ -8,17 +8,19 @@ import click
 
 from .._time import TimeSpan
 from ..models import Recording
+from ._account import Account, account_options
 from ._connection import Target, connected, connection_options
-from ._exit import OK
+from ._exit import FAILED, OK
 from ._format import count_text, length_text, local_text, size_text, utc_text
-from ._json import recordings_json, span_json
+from ._json import problems_json, recordings_json, span_json
 from ._options import common_options, pass_output
 from ._output import Output
-from ._selection import Selection, selection_options
+from ._selection import Found, Selection, selection_options
 
 
-_BRIEF = ("camera~", "recorder's clock", "length>", "size>", "kind", "state")
+_BRIEF = ("device", "camera~", "recorder's clock", "length>", "size>", "kind", "state")
 _COLUMNS = (
+    "device",
     "camera",
     "start (recorder's clock)",
     "start (UTC)",
@@ -33,10 +35,13 @@ _COLUMNS = (
 @click.command()
 @connection_options
 @selection_options
+@account_options
 @click.option("--keys", is_flag=True, help="On a terminal too: the key of each recording.")
 @common_options
 @pass_output
-def search(output: Output, target: Target, selection: Selection, keys: bool) -> int:
+def search(
+    output: Output, target: Target, selection: Selection, account: Account, keys: bool
+) -> int:
     """List recordings.
 
     \b
@@ -44,20 +49,35 @@ def search(output: Output, target: Target, selection: Selection, keys: bool) -> 
     camsync search hikvision://admin@192.168.1.64 --channel 1 --channel 3 --since 2h30m
     camsync search hikvision://admin@192.168.1.64 --since 2026-09-26T08:00 --until 2026-09-26T09:00
     camsync search hikvision://admin@192.168.1.64 --since 7d --kind motion --json
+    camsync search imou://APPID@sg --device 7D0D3C4PAZ12345 --storage sd
 
     A time without offset, such as 2026-09-26T08:00, is local time of THIS computer; write
     2026-09-26T08:00+08:00 or 2026-09-26T00:00Z to be exact.
 
     A terminal gets a short table; a pipe gets both clocks and the keys as well.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    with connected(output, target) as provider:
-        found = selection.search(provider)
+    with connected(output, target, **account.options()) as provider:
+        brought = selection.search(provider)
+    found = brought.recordings
     show_recordings(output, found, selection.span)
     if keys and output.on_terminal:
         for recording in found:
             output.line(recording.key.uri)
-    output.document({"span": span_json(selection.span), "recordings": recordings_json(found)})
-    return OK
+    show_problems(output, brought)
+    output.document(
+        {
+            "span": span_json(selection.span),
+            "recordings": recordings_json(found),
+            "problems": problems_json(brought.problems),
+        }
+    )
+    return FAILED if brought.problems else OK
+
+
+def show_problems(output: Output, found: Found) -> None:
+    """Say which channels could not be searched, and why."""
+    for channel, error in () if output.json else found.problems:
+        output.problem(f"not searched: {channel.device}/{channel.id} {channel.name}", error)
 
 
 def show_recordings(output: Output, found: Sequence[Recording], span: TimeSpan) -> None:
@@ -65,12 +85,12 @@ def show_recordings(output: Output, found: Sequence[Recording], span: TimeSpan) 
     if not found:
         output.line(nothing_text(span))
         return
-    if output.on_terminal:
-        output.table("", _BRIEF, _brief(found))
-    else:
-        output.table("", _COLUMNS, _rows(found))
-    total = sum(recording.size or 0 for recording in found)
-    output.line(f"{count_text(len(found), 'recording')} {_between(span)}, {size_text(total)}")
+    first = 0 if len({recording.key.device for recording in found}) > 1 else 1
+    columns, rows = (_BRIEF, _brief(found)) if output.on_terminal else (_COLUMNS, _rows(found))
+    output.table("", columns[first:], (row[first:] for row in rows))
+    known = [recording.size for recording in found if recording.size is not None]
+    total = f", {size_text(sum(known))}" if known else ""  # a cloud does not say sizes
+    output.line(f"{count_text(len(found), 'recording')} {_between(span)}{total}")
 
 
 def nothing_text(span: TimeSpan) -> str:
@@ -84,15 +104,16 @@ def _between(span: TimeSpan) -> str:
 
 def _brief(found: Sequence[Recording]) -> Iterator[Sequence[str]]:
     for recording, full in zip(found, _rows(found), strict=True):
-        camera, local, utc, *rest, _key = full
+        device, camera, local, utc, *rest, _key = full
         clock = f"{recording.local_start:%Y-%m-%d %H:%M:%S}" if local else utc
-        yield (camera, clock, *rest)
+        yield (device, camera, clock, *rest)
 
 
 def _rows(found: Sequence[Recording]) -> Iterator[Sequence[str]]:
     for recording in found:
         known = recording.utc_offset is not None
         yield (
+            recording.key.device,
             recording.channel_name,
             local_text(recording.local_start) if known else "",
             utc_text(recording.start),

@@ -12,7 +12,7 @@ import attrs
 import click
 
 from .._time import TimeSpan, utcnow
-from ..errors import ConfigurationError
+from ..errors import CamsyncError, Category, ConfigurationError, LicenceError
 from ..models import Channel, Recording, RecordingKind
 from ..provider import Provider
 from ._format import utc_text
@@ -26,17 +26,50 @@ _FUTURE = (
 )
 
 
+_ENDING = frozenset(
+    {
+        Category.SETUP,
+        Category.TLS,
+        Category.AUTHENTICATION,
+        Category.CREDENTIALS,
+        Category.CANCELLED,
+    }
+)
+"""What goes wrong for all devices alike."""
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """What a search brought.
+
+    Attributes:
+        recordings: Oldest first.
+        problems: The channels that could not be searched to the end, and why. An account's other
+            devices do not suffer from one that is offline.
+    """
+
+    recordings: Sequence[Recording]
+    problems: Sequence[tuple[Channel, CamsyncError]] = ()
+
+
 @attrs.frozen(kw_only=True)
 class Selection:
     """What the user wants to see or to have."""
 
+    devices: tuple[str, ...]
     channels: tuple[str, ...]
     span: TimeSpan
     kinds: tuple[RecordingKind, ...]
 
     @classmethod
     def of(
-        cls, *, channel: tuple[str, ...], since: str, until: str, kind: tuple[str, ...]
+        cls,
+        *,
+        device: tuple[str, ...],
+        channel: tuple[str, ...],
+        since: str,
+        until: str,
+        kind: tuple[str, ...],
     ) -> Selection:
         """Read the options; both bounds count back from the same moment.
 
@@ -52,32 +85,77 @@ class Selection:
         if end <= start:
             raise _upside_down(since, until, swapped=end < start)
         span = TimeSpan(start, end)
-        return cls(channels=channel, span=span, kinds=tuple(map(RecordingKind, kind)))
+        kinds = tuple(map(RecordingKind, kind))
+        return cls(devices=device, channels=channel, span=span, kinds=kinds)
 
-    def search(self, provider: Provider) -> list[Recording]:
-        """Return the recordings of all chosen channels, oldest first.
+    def search(self, provider: Provider) -> Found:
+        """Search all chosen channels.
 
         Raises:
-            ConfigurationError: The recorder has no such channel.
+            ConfigurationError: There is no such device or channel.
+            CamsyncError: A search failed in a way that concerns all of them, or all of them did,
+                or there is but one device.
         """
-        found = [
-            recording
-            for channel in self._chosen(provider.channels())
-            for recording in provider.search(channel, self.span, kinds=self.kinds or None)
-        ]
-        return sorted(found, key=lambda recording: recording.start)
+        chosen = self._chosen(self._of_devices(provider.channels()))
+        several = _devices_of(chosen) > 1
+        found: list[Recording] = []
+        problems: list[tuple[Channel, CamsyncError]] = []
+        for channel in chosen:
+            try:
+                found.extend(provider.search(channel, self.span, kinds=self.kinds or None))
+            except CamsyncError as error:  # noqa: PERF203 - one device must not hide the others
+                if not several or _concerns_all(error):
+                    raise
+                problems.append((channel, error))
+        if problems and len(problems) == len(chosen) and not found:
+            raise problems[0][1]
+        recordings = sorted(found, key=lambda recording: recording.start)
+        return Found(recordings=recordings, problems=problems)
+
+    def _of_devices(self, known: Sequence[Channel]) -> Sequence[Channel]:
+        if not self.devices:
+            return known
+        ids = dict.fromkeys(str(channel.device) for channel in known)
+        strangers = [name for name in self.devices if name not in ids]
+        if strangers:
+            msg = f"there is no device {', '.join(strangers)}, or it has no channels"
+            raise ConfigurationError(msg, next_step=f"there are: {', '.join(ids) or 'none'}")
+        return [channel for channel in known if channel.device in self.devices]
 
     def _chosen(self, known: Sequence[Channel]) -> Sequence[Channel]:
+        """Return the channels with the wanted numbers, of each device that has one."""
         if not self.channels:
             return known
-        by_id = {str(channel.id): channel for channel in known}
-        wanted = [name if name in by_id else _plain_number(name) for name in self.channels]
-        strangers = [name for name in wanted if name not in by_id]
+        ids = {str(channel.id) for channel in known}
+        wanted = [name if name in ids else _plain_number(name) for name in self.channels]
+        strangers = [name for name in wanted if name not in ids]
         if strangers:
-            msg = f"the recorder has no channel {', '.join(strangers)}"
-            named = ", ".join(f"{channel.id} ({channel.name})" for channel in known)
-            raise ConfigurationError(msg, next_step=f"it has: {named or 'none'}")
-        return [by_id[name] for name in dict.fromkeys(wanted)]
+            several = _devices_of(known) > 1
+            what = "no device has a channel" if several else "the recorder has no channel"
+            msg = f"{what} {', '.join(strangers)}"
+            named = ", ".join(_name(channel, several=several) for channel in known)
+            step = f"{'there are' if several else 'it has'}: {named or 'none'}"
+            raise ConfigurationError(msg, next_step=step)
+        order = dict.fromkeys(wanted)
+        return [one for name in order for one in known if str(one.id) == name]
+
+
+def _devices_of(channels: Sequence[Channel]) -> int:
+    return len({channel.device for channel in channels})
+
+
+def _name(channel: Channel, *, several: bool) -> str:
+    number = f"{channel.device}/{channel.id}" if several else channel.id
+    return f"{number} ({channel.name})"
+
+
+def _concerns_all(error: CamsyncError) -> bool:
+    """Whether the other devices of an account would meet the same error."""
+    if error.category is Category.NETWORK:
+        return error.vendor_code is None  # else the cloud was reached, and the device was not
+    if error.category is Category.QUOTA:
+        return not isinstance(error, LicenceError)
+    return error.category in _ENDING
 
 
 def _plain_number(name: str) -> str:
@@ -99,11 +177,17 @@ def _upside_down(since: str, until: str, *, swapped: bool) -> ConfigurationError
 
 _PARAMETERS = (
     click.option(
+        "--device",
+        multiple=True,
+        metavar="ID",
+        help="Only this device of an account; can be repeated.  [default: all]",
+    ),
+    click.option(
         "-c",
         "--channel",
         multiple=True,
         metavar="N",
-        help="Only this channel; can be repeated.  [default: all]",
+        help="Only this channel, of each device; can be repeated.  [default: all]",
     ),
     click.option(
         "--since",
@@ -133,7 +217,7 @@ def selection_options(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @functools.wraps(function)
     def command(*arguments: Any, **options: Any) -> Result:
-        names = ("channel", "since", "until", "kind")
+        names = ("device", "channel", "since", "until", "kind")
         selection = Selection.of(**{name: options.pop(name) for name in names})
         return function(*arguments, selection=selection, **options)
 

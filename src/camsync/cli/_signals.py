@@ -1,14 +1,19 @@
-"""Ctrl-C and SIGTERM as a cancel token: the first one asks, the second one ends the process."""
+"""Ctrl-C and SIGTERM: as a cancel token while there is work, as an end while somebody is asked."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
 
+from collections.abc import Iterator
 from types import FrameType
-from typing import final
+from typing import NoReturn, final
 
+import click
+
+from ._exit import TERMINATED
 from ._output import Output
 
 
@@ -60,6 +65,32 @@ class Stop:
         self._signal = number
         if self._advice:
             _write(f"\n{self._advice}\n".encode())
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM unwind the block instead of killing the process: a prompt has hidden the echo.
+
+    The program ends with exit code 143, as it would have. A process that was started to ignore
+    SIGTERM goes on doing so.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before in {None, signal.SIG_IGN}:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
+    # A second one must not interrupt what restores the terminal.
+    signal.signal(number, signal.SIG_IGN)
+    _write(b"\nstopped by SIGTERM\n")
+    raise click.exceptions.Exit(TERMINATED)
 
 
 def _write(text: bytes) -> None:

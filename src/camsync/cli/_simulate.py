@@ -17,7 +17,7 @@ from ._signals import Stop
 
 
 if TYPE_CHECKING:
-    from ..testing import RecorderSimulator
+    from ..testing import ImouSimulator, RecorderSimulator
 
 _POLL = 0.1
 _MOST_HOURS = 87_600.0
@@ -34,6 +34,7 @@ def simulate(context: click.Context) -> int:
     \b
     camsync simulate recorder
     camsync simulate recorder --list-faults
+    camsync simulate imou
     """  # noqa: D301 - click reads \b as "do not wrap"
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -102,8 +103,12 @@ def recorder(output: Output, /, list_faults: bool, list_models: bool, **options:
         return _listing(output, "models", models)
     with Stop(output) as stop, _simulator(options) as simulator:
         _announce(output, simulator)
-        while not stop.is_set():
-            time.sleep(_POLL)
+        return _wait(stop)
+
+
+def _wait(stop: Stop) -> int:
+    while not stop.is_set():
+        time.sleep(_POLL)
     # SIGTERM is the way to end it: that is no failure.
     return INTERRUPTED if stop.code == INTERRUPTED else OK
 
@@ -128,6 +133,12 @@ def _announce(output: Output, simulator: RecorderSimulator) -> None:
     }
     if simulator.fingerprint is not None:
         facts["fingerprint"] = simulator.fingerprint
+    _say(output, simulator, facts)
+
+
+def _say(
+    output: Output, simulator: RecorderSimulator | ImouSimulator, facts: dict[str, str]
+) -> None:
     output.line(" ".join(f"{name}={value}" for name, value in facts.items()))
     output.out.file.flush()
     more = {"host": simulator.host, "port": simulator.port, "faults": sorted(simulator.faults)}
@@ -138,3 +149,97 @@ def _listing(output: Output, name: str, entries: dict[str, str]) -> int:
     output.table("", ("name", "what it does"), entries.items())
     output.document({name: entries})
     return OK
+
+
+@simulate.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@click.option(
+    "--devices", type=click.IntRange(1, 500), default=3, show_default=True, help="Cameras."
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Instead of --devices: a device of this kind; can be repeated. See --list-kinds.",
+)
+@click.option(
+    "--hours",
+    type=Finite(min=0, min_open=True, max=_MOST_HOURS),
+    default=6.0,
+    show_default=True,
+    help="How much footage there is, up to now.",
+)
+@click.option(
+    "--segment",
+    "segment_seconds",
+    type=Finite(min=1, max=_LONGEST_SEGMENT),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of one recording.",
+)
+@click.option(
+    "--sign",
+    type=click.Choice(["md5", "hmac", "both"]),
+    default="both",
+    show_default=True,
+    help="Which signature is accepted.",
+)
+@click.option(
+    "--codec",
+    type=click.Choice(["h264", "h265", "mixed"]),
+    default="h264",
+    show_default=True,
+    help="Of the video.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Misbehave; can be repeated. See --list-faults.",
+)
+@click.option("--list-faults", is_flag=True, help="Show the faults and stop.")
+@click.option("--list-kinds", is_flag=True, help="Show the kinds of devices and stop.")
+@common_options
+@pass_output
+def imou(
+    output: Output,
+    /,
+    list_faults: bool,
+    list_kinds: bool,
+    devices: int,
+    kinds: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Run the Imou cloud on 127.0.0.1 until SIGTERM or Ctrl-C.
+
+    \b
+    camsync simulate imou --port 8080 --devices 8 --codec mixed
+    camsync simulate imou --kind camera --kind nvr --kind offline --fault hls-denied
+
+    It prints one line: the address, the app id, the app secret, and the URL for camsync's own
+    commands. It serves real video. Login and lists follow captures of the real cloud; recordings,
+    playlists and faults are modelled on documents and reports.
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    from ..testing.imou import FAULTS, KINDS, ImouSimulator
+
+    if list_faults:
+        return _listing(output, "faults", dict(FAULTS))
+    if list_kinds:
+        return _listing(output, "kinds", dict(KINDS))
+    with Stop(output) as stop, ImouSimulator(devices=kinds or devices, **options) as simulator:
+        facts = {
+            "url": simulator.base_url,
+            "app_id": simulator.app_id,
+            "app_secret": simulator.app_secret,
+            "camsync_url": imou_url(simulator),
+        }
+        _say(output, simulator, facts)
+        return _wait(stop)
+
+
+def imou_url(simulator: ImouSimulator) -> str:
+    """Return the URL for camsync's own commands."""
+    return f"imou://{simulator.app_id}@{simulator.host}:{simulator.port}"

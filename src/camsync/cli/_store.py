@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,20 @@ import attrs
 import click
 
 from .. import registry
-from ..credentials import CredentialName, CredentialStore, migrate
+from ..credentials import Credential, CredentialName, CredentialStore, migrate
 from ..credentials.keys import KeyFromFile, write_key_file
-from ..errors import CamsyncError, ConfigurationError, CredentialNotFoundError
+from ..errors import (
+    CamsyncError,
+    ConfigurationError,
+    CredentialNotFoundError,
+    DamagedStoreError,
+)
 from ..profiles import Profile, Profiles
 from ._exit import OK
 from ._format import count_text
 from ._options import common_options, pass_output, store_option
 from ._output import Output
+from ._place import address_text
 from ._prompt import ask_new_secret
 from ._stores import AUTOMATIC, ENV, FILE, Part, asker, chosen_store, no_key, parts_of, usable
 
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("store", "where~", "state~", "holds~")
 _PROBE = CredentialName("hikvision", "any")
+_REPAIR = "nothing was copied; correct it in VPACK, or move the file away and log in by hand"
 _PLACE = "env|keyring|file[:PATH]"
 
 
@@ -59,6 +66,9 @@ def show(output: Output, store: str | None) -> int:
     states = [_State.of(part) for part in parts_of(store, asker(store), absent=True)]
     output.line(f"chosen: {chosen_store(store)} (--store or {registry.STORE_VARIABLE})")
     output.table("", _COLUMNS, [state.row() for state in states])
+    for state in states:
+        for name in state.names if state.part.kind == ENV else ():
+            output.line(f"{_short(name)}: {' and '.join(state.part.variables(name))}")
     output.document({"chosen": chosen_store(store), "stores": [state.json() for state in states]})
     return OK
 
@@ -94,6 +104,7 @@ class _State:
             "usable": self.usable,
             "state": self.text,
             "holds": [attrs.asdict(name) for name in self.names],
+            "variables": [each for name in self.names for each in self.part.variables(name)],
         }
 
 
@@ -181,7 +192,7 @@ def copy(output: Output, source: str, target: str, replace: bool) -> int:
         msg = "--from and --to are the same store"
         raise ConfigurationError(msg, next_step="see: camsync store show")
     taker = _single(target, "--to")
-    done = _copied(_single(source, "--from").store, taker, replace=replace)
+    done = _copied(output, _single(source, "--from").store, taker, replace=replace)
     _report(output, done, taker)
     return OK
 
@@ -204,45 +215,125 @@ def import_vpack(
     camsync store import-vpack tokens/ --key-file keys/oauth_encryption.key --to file
 
     Each recorder gets a profile, whose name is VPACK's id of it. VPACK's files stay as they are.
+    Nothing is copied if one of them is damaged, or if a profile of that name is another recorder.
     """  # noqa: D301 - click reads \b as "do not wrap"
     from ..credentials.vpack import VpackTokenStore
 
     giver = VpackTokenStore(folder, KeyFromFile(key_file))
     taker = _first_writable(target)
-    done = _copied(giver, taker, replace=replace)
-    _report(output, done, taker, profiles=_remember(giver))
+    fresh = _new_profiles(giver)
+    done = _copied(output, giver, taker, replace=replace)
+    _report(output, done, taker, profiles=_remember(output, fresh))
     return OK
 
 
-def _remember(giver: VpackTokenStore) -> list[str]:
-    """Make profiles for VPACK's recorders: it is its files that know where they are."""
-    book = Profiles()
-    known = {profile.name for profile in book.all()}
-    made = []
-    for document in map(giver.read, giver.files()):
-        account, inside = document.get("nvr_id"), document["credentials"]
-        if account is None or "host" not in inside or account in known:
-            continue
-        book.set(
-            Profile(
-                name=account,
-                provider=document["provider"],
-                host=inside["host"],
-                port=inside.get("port"),
-                https=bool(inside.get("use_https")),
+def _new_profiles(giver: VpackTokenStore) -> Sequence[Profile]:
+    """Return the profiles to make for VPACK's recorders: its files know where they are.
+
+    Raises:
+        ConfigurationError: A name stands for another device already.
+        DamagedStoreError: A file does not say what it should.
+    """
+    names = giver.names()  # first of all: it looks into each file
+    known = {profile.name: profile for profile in Profiles().all()}
+    found: dict[str, Profile] = {}
+    for file in giver.files():
+        profile = _profile_in(giver, file)
+        if profile is not None:
+            other = found.setdefault(profile.name, known.get(profile.name, profile))
+            _check_same(giver.folder / file, profile, other)
+    for name in names:
+        there = known.get(name.account)
+        if there is not None and there.provider == name.provider and name.account not in found:
+            msg = (
+                f"VPACK does not say where {name} is, and the profile {there.name} is {_at(there)}"
             )
+            raise ConfigurationError(msg, next_step=_forget(there))
+    return [profile for name, profile in found.items() if name not in known]
+
+
+def _profile_in(giver: VpackTokenStore, file: str) -> Profile | None:
+    """Return where VPACK's recorder is; None for what is none, or when the file names no host."""
+    document, path = giver.read(file), giver.folder / file
+    provider, inside = str(document.get("provider")), document["credentials"]
+    if "nvr_id" in document and "provider" not in document:
+        msg = f"{path} is damaged: it does not say whose nvr_id that is"
+        raise DamagedStoreError(msg, next_step=_REPAIR)
+    if "nvr_id" not in document or provider not in registry.available() or "host" not in inside:
+        return None
+    host, port, secure = (inside.get(each) for each in ("host", "port", "use_https"))
+    if not isinstance(secure, (bool, type(None))):
+        msg = f"{path} is damaged: use_https is neither true nor false"
+        raise DamagedStoreError(msg, next_step=_REPAIR)
+    try:
+        return Profile(
+            name=document["nvr_id"], provider=provider, host=host, port=port, https=bool(secure)
         )
-        made.append(account)
+    except ConfigurationError as error:
+        msg = f"no profile can be made from {path}: {error.message}"
+        raise DamagedStoreError(msg, next_step=_REPAIR) from error
+
+
+def _check_same(path: Path, profile: Profile, other: Profile) -> None:
+    if (profile.provider, profile.at) != (other.provider, other.at):
+        msg = f"{path} is for {_at(profile)}, but the profile {other.name} is {_at(other)}"
+        raise ConfigurationError(msg, next_step=_forget(other))
+
+
+def _at(profile: Profile) -> str:
+    return f"{profile.provider} at {address_text(*profile.at)}"
+
+
+def _forget(profile: Profile) -> str:
+    return f"nothing was copied; if it is the same device now: camsync logout {profile.name}"
+
+
+def _remember(output: Output, fresh: Sequence[Profile]) -> list[str]:
+    """Make the profiles: after the passwords, so that no name stands for a device without its own."""
+    made: list[str] = []
+    try:
+        for profile in fresh:
+            Profiles().replace(None, profile)
+            made.append(profile.name)
+    except CamsyncError:
+        missing = [profile.name for profile in fresh if profile.name not in made]
+        output.warning(f"the passwords were copied; profiles made: {_listed(made)}")
+        output.warning(f"profiles not made: {_listed(missing)}")
+        raise
     return made
 
 
-def _copied(giver: CredentialStore, taker: Part, *, replace: bool) -> Sequence[CredentialName]:
-    clashes = [name for name in giver.names() if _differs(giver, taker, name)]
+def _copied(
+    output: Output, giver: CredentialStore, taker: Part, *, replace: bool
+) -> Sequence[CredentialName]:
+    names = giver.names()
+    # All of them can be read before the first one is written.
+    given = {one: giver.get(one.provider, one.account, owner=one.owner) for one in names}
+    clashes = [name for name in names if taker.previous(name) not in (None, given[name])]
     if clashes and not replace:
-        names = ", ".join(map(_short, clashes))
-        msg = f"{taker.words} has other passwords under the same names: {names}"
+        msg = f"{taker.words} has other passwords under the same names: {_listed(clashes)}"
         raise ConfigurationError(msg, next_step="add --replace to overwrite them")
-    return migrate(giver, taker.store)
+    try:
+        return migrate(giver, taker.store)
+    except (CamsyncError, KeyboardInterrupt):
+        _say_what_was_copied(output, taker, given)
+        raise
+
+
+def _say_what_was_copied(
+    output: Output, taker: Part, given: Mapping[CredentialName, Credential]
+) -> None:
+    try:
+        there = [name for name, credential in given.items() if taker.previous(name) == credential]
+    except CamsyncError as error:
+        output.warning(f"it is not known what was copied: {error.message}")
+        return
+    output.warning(f"in {taker.words} by now: {_listed(there)}")
+    output.warning(f"not copied: {_listed([name for name in given if name not in there])}")
+
+
+def _listed(names: Sequence[CredentialName | str]) -> str:
+    return ", ".join(name if isinstance(name, str) else _short(name) for name in names) or "none"
 
 
 def _report(
@@ -261,11 +352,6 @@ def _report(
             "profiles": list(profiles),
         }
     )
-
-
-def _differs(giver: CredentialStore, taker: Part, name: CredentialName) -> bool:
-    there = taker.previous(name)
-    return there is not None and there != giver.get(name.provider, name.account, owner=name.owner)
 
 
 def _single(where: str, option: str) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ from .._places import config_folder
 from .._secret import Secret
 from ..credentials import Credential, CredentialName, CredentialStore
 from ..errors import (
+    CamsyncError,
     CredentialNotFoundError,
     MissingKeyError,
     ReadOnlyStoreError,
 )
+from ..profiles import Profile, Profiles
 from ._prompt import ask_new_secret, ask_secret, on_terminal
 
 
@@ -27,6 +30,7 @@ AUTOMATIC = "auto"
 ENV = "env"
 KEYRING = "keyring"
 FILE = "file"
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+", re.ASCII)
 _KEYS = (registry.KEY_VARIABLE, registry.KEY_FILE_VARIABLE, registry.PASSPHRASE_VARIABLE)
 
 
@@ -97,6 +101,21 @@ class Part:
         """Whether the file is there, but nothing but a question would give its key."""
         return self.path is not None and self.path.exists() and not has_key()
 
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """What is the same for two ways to say the same store."""
+        return self.kind, None if self.path is None else os.path.realpath(self.path)
+
+    def variables(self, name: CredentialName) -> Sequence[str]:
+        """Return which variables of the environment hold that credential."""
+        step = ""
+        try:
+            if self.kind == ENV:  # it deletes nothing: it says what to unset
+                self.store.delete(name.provider, name.account, owner=name.owner)
+        except ReadOnlyStoreError as error:
+            step = error.next_step or ""
+        return _VARIABLE.findall(step)
+
     def names(self) -> Sequence[CredentialName]:
         """List what it holds; a file that does not exist holds nothing.
 
@@ -158,41 +177,108 @@ def usable(part: Part) -> bool:
     return check is None or bool(check())
 
 
-@attrs.frozen(kw_only=True)
-class Saved:
-    """Where a credential was put, and what was there before."""
-
-    part: Part
-    name: CredentialName
-    before: Credential | None
-
-    def take_back(self) -> None:
-        """Make the store what it was.
-
-        Raises:
-            CredentialError: It cannot be written any more.
-        """
-        place = (self.name.provider, self.name.account)
-        if self.before is None:
-            self.part.store.delete(*place, owner=self.name.owner)
-        else:
-            self.part.store.set(*place, self.before, owner=self.name.owner)
+def others_than(parts: Sequence[Part]) -> list[Part]:
+    """Return the usual stores, and those of the variable, that are not among *parts*."""
+    rest = {part.identity: part for part in (*parts_of(None), *parts_of(AUTOMATIC))}
+    mine = {part.identity for part in parts}
+    return [part for identity, part in rest.items() if identity not in mine]
 
 
-def save(parts: Sequence[Part], name: CredentialName, credential: Credential) -> Saved:
-    """Put *credential* into the first of *parts* that can be written.
+def check_target(parts: Sequence[Part], name: CredentialName) -> None:
+    """Find out whether a credential could be kept, as far as that needs no question.
 
     Raises:
-        ReadOnlyStoreError: None can.
-        CredentialError: The first that could be written failed.
+        CredentialError: It could not: nobody should type a password for that.
     """
-    refusals: list[ReadOnlyStoreError] = []
-    for part in parts:
+    part = _target(parts)
+    if part.kind == KEYRING or (part.kind == FILE and has_key()):
+        part.previous(name)
+    elif part.kind == FILE and not on_terminal():
+        raise no_key()
+
+
+def _target(parts: Sequence[Part]) -> Part:
+    return next((one for one in parts if one.kind != ENV), parts[0])
+
+
+@attrs.define(kw_only=True)
+class Saving:
+    """A profile and the credential under its name, which change together or not at all.
+
+    Wherever it is killed, no password stands under the name of another device: the profile that
+    had the name goes first, and the new one comes last.
+
+    Attributes:
+        part: Where the credential goes.
+        old: The profile that has the name until now.
+        before: The credential that was there, once that is known.
+    """
+
+    part: Part
+    profile: Profile
+    book: Profiles
+    old: Profile | None
+    before: Credential | None = None
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], profile: Profile) -> Saving:
+        """Take the first of *parts* that can be written; where none can, that one says so."""
+        book = Profiles()
+        part = _target(parts)
+        old = next((one for one in book.all() if one.name == profile.name), None)
+        return cls(part=part, profile=profile, book=book, old=old)
+
+    @property
+    def name(self) -> CredentialName:
+        """Under which the credential is kept."""
+        return CredentialName(self.profile.provider, self.profile.name)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the name stood for another device, or another way to it."""
+        return self.old is not None and _place(self.old) != _place(self.profile)
+
+    def run(self, credential: Credential, warn: Callable[[str], None]) -> None:
+        """Store both, or leave everything as it was; *warn* is told when that was impossible.
+
+        Raises:
+            ReadOnlyStoreError: The store cannot be written.
+            CredentialError: It failed, or the profile could not be written.
+        """
+        self.before = self.part.previous(self.name)  # it may ask for a passphrase
         try:
-            before = part.previous(name)
-            part.store.set(name.provider, name.account, credential, owner=name.owner)
-        except ReadOnlyStoreError as error:
-            refusals.append(error)
-            continue
-        return Saved(part=part, name=name, before=before)
-    raise refusals[0]
+            if self.moved:
+                self.book.delete(self.profile.name)
+            if self.part.kind != ENV:  # there it is already, and cannot be put
+                self._put(credential)
+            self.book.set(self.profile)
+        except BaseException:  # Ctrl-C, too
+            self._undo(warn)
+            raise
+
+    def _put(self, credential: Credential | None) -> None:
+        place, owner = (self.name.provider, self.name.account), self.name.owner
+        if credential is None:
+            self.part.store.delete(*place, owner=owner)
+        else:
+            self.part.store.set(*place, credential, owner=owner)
+
+    def _undo(self, warn: Callable[[str], None]) -> None:
+        """Put the old profile back; not unless the old credential is there again."""
+        try:
+            if (self.moved or self.old is None) and self.profile in self.book.all():
+                self.book.delete(self.profile.name)
+            if self.part.previous(self.name) != self.before:
+                self._put(self.before)
+            if self.old is not None:
+                self.book.set(self.old)
+        except (CamsyncError, OSError) as error:
+            reason = error.message if isinstance(error, CamsyncError) else str(error)
+            warn(
+                f"not all of {self.profile.name} could be put back ({reason}): "
+                "see camsync profiles, and log in again"
+            )
+
+
+def _place(profile: Profile) -> tuple[object, ...]:
+    return profile.provider, *profile.at, profile.https

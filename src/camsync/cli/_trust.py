@@ -18,6 +18,7 @@ from ._json import error_json
 from ._options import Finite, common_options, pass_output, secret_text
 from ._output import Output
 from ._place import address_text, default_name, find_place
+from ._vendors import vendor_of
 
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def trust(output: Output, /, url: Secret, name: str | None, timeout: float, **wi
             raise
         output.document({**document, "pinned": [], "error": error_json(error)})
         return code_for(error)
-    for profile in draft.pinned(pin):
-        book.set(profile)
+    _pin(output, book, draft, pin)
     _report(output, draft, {**document, "replaced": bool(others)})
     return OK
 
@@ -105,6 +105,9 @@ class _Draft:
     @classmethod
     def of(cls, place: registry.Target, book: Profiles, name: str | None) -> _Draft:
         profile, url = place.profile, place.url
+        if (profile.host if profile else url.host) in vendor_of(url.provider).places:
+            msg = "a cloud's certificates are vouched for by public roots: there is nothing to pin"
+            raise ConfigurationError(msg, next_step="go on without; they are checked each time")
         if profile is not None and (profile.name, None) == (url.host, url.port):
             chosen = [profile]
         else:
@@ -148,6 +151,19 @@ class _Draft:
             )
             for one in self.profiles
         ]
+
+
+def _pin(output: Output, book: Profiles, draft: _Draft, pin: str) -> None:
+    """Store the pin, unless a profile is no longer what was looked at when the question was asked."""
+    done: list[str] = []
+    try:
+        for before, after in zip(draft.profiles, draft.pinned(pin), strict=True):
+            book.replace(None if draft.new else before, after)
+            done.append(after.name)
+    except CamsyncError:
+        if done:
+            output.warning(f"pinned all the same in: {', '.join(done)}")
+        raise
 
 
 def _is_at(profile: Profile, provider: str, host: str, port: int | None) -> bool:

@@ -15,6 +15,7 @@ import attrs
 from ..errors import CorruptMediaError, ShortReadError
 from ..models import Codec, Recording
 from ._boxes import read_mp4
+from ._ts import TsSummary, walk_ts
 from ._walk import HEAD, Head, PsSummary, sniff, walk_ps
 
 
@@ -28,7 +29,7 @@ class Verdict:
     """What is known about bytes that passed.
 
     Attributes:
-        duration: Seconds of video, or None when the container does not tell without a library.
+        duration: Seconds of video, or None when there are less than two pictures.
         mapped: Whether a program stream has a stream map.
         sound: Whether there are packets of sound.
         close_gaps: Whether jumps in the time stamps are an error of the clock, not gaps in the
@@ -69,10 +70,8 @@ def verify(file: BinaryIO, recording: Recording, promised: int | None) -> Verdic
     notes = _check_size(size, recording, promised)
     if head.container == "mp4":
         verdict = _verify_mp4(file, recording, head)
-    elif head.container == "mpeg-ps":
-        verdict = _verify_ps(file, recording, head, whole=size == recording.size)
     else:
-        verdict = Verdict(head=head, codec=head.codec)
+        verdict = _verify_stream(file, recording, head, whole=size == recording.size)
     return attrs.evolve(verdict, notes=notes + verdict.notes)
 
 
@@ -103,14 +102,20 @@ def _verify_mp4(file: BinaryIO, recording: Recording, head: Head) -> Verdict:
     )
 
 
-def _verify_ps(file: BinaryIO, recording: Recording, head: Head, *, whole: bool) -> Verdict:
-    found = walk_ps(file, head)
+def _walk(file: BinaryIO, head: Head) -> PsSummary | TsSummary:
+    return walk_ts(file) if head.container == "mpeg-ts" else walk_ps(file, head)
+
+
+def _verify_stream(file: BinaryIO, recording: Recording, head: Head, *, whole: bool) -> Verdict:
+    found = _walk(file, head)
     if found.truncated and not whole:
         msg = "the recording breaks off in the middle of a packet"
         raise ShortReadError(msg, expected=recording.size)
     notes: tuple[str, ...] = ()
     if found.garbage:
         notes += (f"{found.garbage} bytes skipped that are no video",)
+    if isinstance(found, TsSummary):
+        notes += _holes(found)
     if found.truncated:
         notes += ("the last packet is cut short on the device already",)
     seconds, close_gaps = _length(found, recording)
@@ -129,8 +134,14 @@ def _verify_ps(file: BinaryIO, recording: Recording, head: Head, *, whole: bool)
     )
 
 
-def _length(found: PsSummary, recording: Recording) -> tuple[float, bool]:
-    """Return the seconds of a program stream, and whether they are those without the gaps."""
+def _holes(found: TsSummary) -> tuple[str, ...]:
+    lost = f"packets are missing at {found.lost} places" if found.lost else ""
+    missing = f"{found.missing:.1f} s of video are missing in between" if found.missing else ""
+    return tuple(note for note in (lost, missing) if note)
+
+
+def _length(found: PsSummary | TsSummary, recording: Recording) -> tuple[float, bool]:
+    """Return the seconds of a stream, and whether they are those without the gaps."""
     seconds = found.seconds + found.gaps
     if found.gaps and not recording.in_progress and seconds > _longest(recording):
         return found.seconds, True
@@ -138,16 +149,14 @@ def _length(found: PsSummary, recording: Recording) -> tuple[float, bool]:
 
 
 def measure(file: BinaryIO, recording: Recording, head: Head) -> float | None:
-    """Return the seconds of video in *file*, or None when the container does not tell.
+    """Return the seconds of video in *file*, or None when it holds less than two pictures.
 
     Raises:
-        CorruptMediaError: It is no complete MP4 file, though it begins like one.
+        CorruptMediaError: It is not what it begins like.
     """
     if head.container == "mp4":
         return read_mp4(file).seconds
-    if head.container != "mpeg-ps":
-        return None
-    found = walk_ps(file, head)
+    found = _walk(file, head)
     return _length(found, recording)[0] if found.frames > 1 else None
 
 

@@ -1,4 +1,4 @@
-"""The media stage: program stream to MP4 without re-encoding the picture. The only user of PyAV.
+"""The media stage: MPEG to MP4 without re-encoding the picture. The only user of PyAV.
 
 What FFmpeg's libraries need help with, each seen with PyAV 17 and 18 (FFmpeg 8.1):
 
@@ -13,6 +13,7 @@ What FFmpeg's libraries need help with, each seen with PyAV 17 and 18 (FFmpeg 8.
 from __future__ import annotations
 
 import abc
+import collections
 import contextlib
 import datetime as dt
 
@@ -29,7 +30,7 @@ from ..errors import CorruptMediaError, DestinationError, DiskFullError
 from ..models import Codec
 from ._files import FULL
 from ._source import Sink, Source
-from ._timeline import Timeline
+from ._timeline import Joints, Timeline
 from ._walk import Head
 
 
@@ -52,6 +53,9 @@ _SOUND_BITS = 4
 """Bits for a sample: half of what G.711 needs."""
 
 _MOST_SOUND_BITS = 128_000
+
+_MOST_HELD = 64
+"""Packets of sound: where a clock begins anew, they come a moment before the picture's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +182,10 @@ class _Remux:
             msg = "FFmpeg finds no video in the recording"
             raise CorruptMediaError(msg)
         self._video = videos[0]
-        self._times = Timeline(self._video, close_gaps=plan.close_gaps)
+        self._joints = Joints() if plan.head.container == "mpeg-ts" else None
+        self._times = Timeline(
+            self._video, close_gaps=plan.close_gaps, joints=self._joints, leads=True
+        )
         writing.metadata["creation_time"] = f"{to_utc(plan.created):%Y-%m-%dT%H:%M:%S.000000Z}"
         if plan.comment:
             writing.metadata["comment"] = plan.comment
@@ -196,8 +203,8 @@ class _Remux:
         stream, name = streams[0], _codec_name(streams[0])
         try:
             if name == "aac" and stream.codec_context.sample_rate:
-                return _CopiedSound(stream, self._writing, plan)
-            sound = _ConvertedSound(stream, self._writing, plan)
+                return _CopiedSound(stream, self._writing, plan, self._joints)
+            sound = _ConvertedSound(stream, self._writing, plan, self._joints)
         except (av.error.FFmpegError, ValueError, AttributeError) as error:
             self.notes.append(f"audio {name} dropped: it cannot be converted ({error})")
             return None
@@ -247,19 +254,25 @@ class _Remux:
 class _Sound(abc.ABC):
     """A stream of sound on the clock of the picture; what comes before the picture is left out."""
 
-    def __init__(self, stream: Any, writing: Any, plan: Plan) -> None:
+    def __init__(self, stream: Any, writing: Any, plan: Plan, joints: Joints | None) -> None:
         self.index: int = stream.index
         self._writing = writing
-        self._times = Timeline(stream, close_gaps=plan.close_gaps)
+        self._times = Timeline(stream, close_gaps=plan.close_gaps, joints=joints)
+        self._held: collections.deque[Any] = collections.deque()
 
     def begin(self, origin: Fraction) -> None:
         """Make *origin*, in seconds of the source's clock, the zero."""
         self._times.begin(origin)
 
     def take(self, packet: Any) -> None:
-        """Move one packet."""
-        self._times.place(packet)
-        if packet.pts >= 0:
+        """Move one packet, or hold it until the picture has met the new clock, too."""
+        self._held.append(packet)
+        while self._held and (len(self._held) > _MOST_HELD or not self._times.waits(self._held[0])):
+            self._place_next()
+
+    def _place_next(self) -> None:
+        packet = self._held.popleft()
+        if self._times.place(packet) and packet.pts >= 0:
             self._move(packet)
 
     @abc.abstractmethod
@@ -267,14 +280,16 @@ class _Sound(abc.ABC):
 
     def finish(self) -> list[str]:
         """Move what is held back, and return remarks."""
+        while self._held:
+            self._place_next()
         return []
 
 
 class _CopiedSound(_Sound):
     """AAC goes into MP4 as it is."""
 
-    def __init__(self, stream: Any, writing: Any, plan: Plan) -> None:
-        super().__init__(stream, writing, plan)
+    def __init__(self, stream: Any, writing: Any, plan: Plan, joints: Joints | None) -> None:
+        super().__init__(stream, writing, plan, joints)
         self._out = writing.add_stream_from_template(stream)
 
     def _move(self, packet: Any) -> None:
@@ -285,8 +300,8 @@ class _CopiedSound(_Sound):
 class _ConvertedSound(_Sound):
     """G.711 and whatever else FFmpeg can decode becomes AAC."""
 
-    def __init__(self, stream: Any, writing: Any, plan: Plan) -> None:
-        super().__init__(stream, writing, plan)
+    def __init__(self, stream: Any, writing: Any, plan: Plan, joints: Joints | None) -> None:
+        super().__init__(stream, writing, plan, joints)
         decoder = stream.codec_context
         if not decoder.sample_rate or not decoder.layout.nb_channels:
             msg = "its sampling rate is unknown"
@@ -331,6 +346,7 @@ class _ConvertedSound(_Sound):
 
     def finish(self) -> list[str]:
         """Move what is held back, and return remarks."""
+        super().finish()
         self._encode(None)
         self._writing.mux(self._out.encode(None))
         return [f"{self._damaged} damaged packets of sound left out"] if self._damaged else []

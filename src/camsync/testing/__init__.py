@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
+    from .imou import ImouSimulator
     from .recorder._faults import FAULTS
     from .recorder._personality import PERSONALITIES, Personality
     from .recorder._server import Answered
@@ -22,18 +23,20 @@ __all__ = [
     "FAULTS",
     "PERSONALITIES",
     "Answered",
+    "ImouSimulator",
     "Personality",
     "RecorderSimulator",
     "SimulatedRecording",
 ]
 
 _HOMES = {
-    "FAULTS": "_faults",
-    "PERSONALITIES": "_personality",
-    "Answered": "_server",
-    "Personality": "_personality",
-    "RecorderSimulator": "simulator",
-    "SimulatedRecording": "_timeline",
+    "FAULTS": "recorder._faults",
+    "PERSONALITIES": "recorder._personality",
+    "Answered": "recorder._server",
+    "ImouSimulator": "imou.simulator",
+    "Personality": "recorder._personality",
+    "RecorderSimulator": "recorder.simulator",
+    "SimulatedRecording": "recorder._timeline",
 }
 
 
@@ -41,7 +44,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(f".recorder.{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from .imou.simulator import ImouSimulator
 from .recorder.simulator import RecorderSimulator
 
 
@@ -27,5 +28,16 @@ def recorder_simulator() -> Iterator[Callable[..., RecorderSimulator]]:
 
         def start(**options: Any) -> RecorderSimulator:
             return running.enter_context(RecorderSimulator(**options))
+
+        yield start
+
+
+@pytest.fixture
+def imou_simulator() -> Iterator[Callable[..., ImouSimulator]]:
+    """A function that starts an `ImouSimulator` with its arguments; all stop with the test."""
+    with contextlib.ExitStack() as running:
+
+        def start(**options: Any) -> ImouSimulator:
+            return running.enter_context(ImouSimulator(**options))
 
         yield start

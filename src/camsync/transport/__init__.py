@@ -21,9 +21,11 @@ from ._certificate import Certificate, fetch_certificate, fetch_der, read_certif
 from ._control import Answer, Control
 from ._login import UNAUTHORIZED, Login
 from ._mapping import mapped_errors
+from ._place import is_loopback, read_url
 from ._redirect import MOST_HOPS, STATUSES, Where, read_target, redirect_error
 from ._tls import TLSPolicy, Verify, fingerprint
 from ._traces import clean
+from ._web import Web, WebReply
 
 
 __all__ = [
@@ -35,9 +37,14 @@ __all__ = [
     "TLSPolicy",
     "Transport",
     "Verify",
+    "Web",
+    "WebReply",
+    "checked_timeout",
     "fetch_certificate",
     "fingerprint",
+    "is_loopback",
     "public_addresses",
+    "read_url",
     "redirect_error",
 ]
 
@@ -65,7 +72,7 @@ class Transport:
         timeout: float | tuple[float, float] = (10.0, 60.0),
         allow_basic: bool = False,
     ) -> None:
-        timeout = _checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
         if tls.chosen and not address.secure:
             msg = "verify= or old_tls= was given, but without https=True there is no TLS"
             raise ConfigurationError(msg, next_step="use https=True (hikvisions://…)")
@@ -208,7 +215,7 @@ class Transport:
         return f"<Transport {getattr(self, 'address', '?')} {login!r}>"
 
 
-def _checked_timeout(timeout: object) -> tuple[float, float]:
+def checked_timeout(timeout: object) -> tuple[float, float]:
     """Return (connect, read) in seconds from such a pair, or from one number for both."""
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     numbers = [one for one in pair if isinstance(one, int | float) and one > 0]

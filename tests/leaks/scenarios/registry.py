@@ -40,6 +40,8 @@ def with_a_store(stage: Stage) -> None:
     with stage.fails(camsync.ConfigurationError):
         camsync.connect("hikvision://ann@front", store=store)
     with stage.fails(camsync.CredentialNotFoundError):
+        camsync.connect("hikvision://127.0.0.9", store=store)
+    with stage.fails(camsync.ProfileNotFoundError):
         camsync.connect("hikvision://nowhere", store=store)
     with stage.fails(TypeError):
         camsync.connect("hikvision://front", store=store, unheard_of=1)

@@ -1,0 +1,71 @@
+"""The options that only cloud accounts have: where to search, and what it may cost."""
+
+from __future__ import annotations
+
+import functools
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+
+Result = TypeVar("Result")
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What the user said about the account; None and False for what was not said."""
+
+    storage: str | None
+    wake: bool
+    max_calls: int | None
+    max_bytes: int | None
+
+    def options(self) -> dict[str, Any]:
+        """Return the provider's options that were given; the others keep their defaults."""
+        given = attrs.asdict(self).items()
+        return {name: value for name, value in given if value is not None and value is not False}
+
+
+LIMITS = (
+    click.option(
+        "--max-calls",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Cloud accounts: send nothing more after so many calls this month.",
+    ),
+    click.option(
+        "--max-bytes",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Cloud accounts: fetch nothing more after so many bytes this month.",
+    ),
+)
+_PARAMETERS = (
+    click.option(
+        "--storage",
+        type=click.Choice(["cloud", "sd", "both"]),
+        help="Cloud accounts: search the cloud, the memory cards, or both.  [default: both]",
+    ),
+    click.option(
+        "--wake", is_flag=True, help="Cloud accounts: wake sleeping cameras; drains batteries."
+    ),
+    *LIMITS,
+)
+
+
+def account_options(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Add the options of cloud accounts; the command gets them as ``account``."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **options: Any) -> Result:
+        names = [field.name for field in attrs.fields(Account)]
+        account = Account(**{name: options.pop(name) for name in names})
+        return function(*arguments, account=account, **options)
+
+    decorated: Callable[..., Result] = command
+    for parameter in reversed(_PARAMETERS):
+        decorated = parameter(decorated)
+    return decorated
