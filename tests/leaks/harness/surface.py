@@ -11,7 +11,7 @@ import pkgutil
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NewType
 
 import click
 
@@ -224,7 +224,7 @@ def callables_of(module: ModuleType, seen: set[int]) -> Iterator[tuple[str, Code
             continue
         seen.add(id(value))
         path = f"{module.__name__}.{name}"
-        if _origin(value) in HELPERS:
+        if _origin(value) in HELPERS or isinstance(value, NewType):  # a NewType only marks
             continue
         if isinstance(value, type):
             yield from _of_class(path, value)

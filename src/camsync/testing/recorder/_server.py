@@ -201,7 +201,10 @@ class Handler(BaseHTTPRequestHandler):
         elif int(length) > _LONGEST_BODY:
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
-            return self.rfile.read(int(length))
+            body = self.rfile.read(int(length))
+            if len(body) == int(length):
+                return body
+            log.debug("a client left in the middle of its request")
         self.close_connection = True
         return None
 
