@@ -860,3 +860,12 @@ def test_clips_are_listed_as_they_are_told(connect):
             )
         ]
         assert told == found
+
+
+def test_a_kit_token_is_given_for_a_channel(connect):
+    """The vendor's player needs one; its kind is 0, 1 or 2."""
+    client = connect()
+    params = {"deviceId": client.device, "channelId": "0"}
+
+    assert client.call("getKitToken", type="2", **params)["kitToken"].startswith("Kt_")
+    assert "OP1003" == client.code("getKitToken", type="9", **params)

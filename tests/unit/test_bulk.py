@@ -186,3 +186,18 @@ def test_a_kept_connection_that_died_is_not_used():
             reply.close()
             kept = transport._bulk._idle[-1].sock
             assert select.select([kept], [], [], 10)[0], "the server has closed it by now"
+
+
+def test_closing_twice_is_closing_once():
+    """The connection may serve another answer by then: two of them would share it."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with _server(answer, answer) as transport:
+        reply = transport.stream("GET", "/")
+        assert b"ok" == reply.read()
+        reply.close()
+        reply.close()
+
+        assert 1 == len(transport._bulk._idle)
+        again = transport.stream("GET", "/")
+        assert b"ok" == again.read()
+        again.close()

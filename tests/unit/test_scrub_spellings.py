@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from camsync._scrub import Scrubber
+from camsync._scrub import Scrubber, _tags
 from camsync._scrub._forms import has_form, pieces
 
 
@@ -215,3 +215,25 @@ def test_prose_is_not_taken_for_a_field(mark):
 def test_what_tells_nothing_stays(document):
     """A name that is the model, and an element whose name is no word."""
     assert document == _scrubbed(document)
+
+
+def test_a_serial_number_without_its_model():
+    """In a line of a log there is nothing before it that would tell what it is."""
+    serial = "1620190101CCRR" + "123456789WCVU"
+    for text in (f"device {serial} answers", f"sn: DS-7616NI-K2 {serial}", serial):
+        assert serial not in Scrubber(seed=b"x").text(text)
+
+
+def test_lines_with_labels_are_known_again():
+    """What was written before is not replaced once more."""
+    scrubber = Scrubber(seed=b"x")
+    once = scrubber.document("deviceName=Villa Aurora\nlocation: Cellar stairs\n")
+
+    assert "Villa" not in once
+    assert once == scrubber.document(once)
+
+
+def test_what_stays_as_it_is():
+    """A time, and words that every device has."""
+    assert _tags.is_plain(_tags.KEEP, "anything of that form")
+    assert not _tags.is_plain(_tags.NAME, "Villa Aurora")

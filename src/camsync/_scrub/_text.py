@@ -106,6 +106,8 @@ _SHAPES: Final = (
     ),
     ("ipv4", rf"(?<![\w.])(?<![\w]-){_IPV4}(?!\w)(?!\.\d)"),
     ("serial", rf"(?<![\w-]){SERIAL_LINE.pattern}(?!\w)"),
+    # Without its model: eight or ten digits with the date, the country, a number, four letters.
+    ("bare", r"(?<![\w-])\d{8,10}[A-Z]{4,6}\d{7,9}(?:[A-Z]{4})?(?!\w)"),
 )
 _PATTERN: Final = "|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES)
 _VERSION: Final = re.compile(
@@ -284,6 +286,7 @@ _HANDLERS: Final[Mapping[str, Callable[[FreeText, re.Match[str]], str]]] = {
     "ipv6": FreeText._ipv6,  # noqa: SLF001
     "ipv4": FreeText._ipv4,  # noqa: SLF001
     "serial": FreeText._serial,  # noqa: SLF001
+    "bare": lambda text, match: text._fakes.of(SERIAL, match[0], 0),  # noqa: SLF001
 }
 
 
