@@ -25,11 +25,15 @@ _TABLE = {
     "hikvision": "camsync.providers.hikvision:HikvisionISAPI",
     "imou": "camsync.providers.imou:open_account",
 }
-# What may stand alone in the place of a host and is no profile: itself, or a data centre.
-_NO_NAMES = {
-    "hikvision": frozenset({"localhost"}),
-    "imou": frozenset({"sg", "fk", "or", "cn", "localhost"}),
-}
+PLACES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "hikvision": MappingProxyType({}),
+        "imou": MappingProxyType(
+            {"sg": "Singapore", "fk": "Frankfurt", "or": "Oregon", "cn": "China"}
+        ),
+    }
+)
+"""What stands in the place of a host and is none: a cloud's data centres, and what they are."""
 _STORES = {
     "env": "camsync.credentials.env:EnvStore",
     "keyring": "camsync.credentials.keyring:KeyringStore",
@@ -89,8 +93,9 @@ class Target:
             ProfileNotFoundError: The URL is only a name, and no profile has it (any more). What is
                 stored under it belongs to that profile, not to whichever host answers to the name.
         """
-        named = set(self.url.host).isdisjoint(".:") and self.url.port is None
-        if self.profile is None and named and self.url.host not in _NO_NAMES[self.url.provider]:
+        host, known = self.url.host, {*PLACES[self.url.provider], "localhost"}
+        named = set(host).isdisjoint(".:") and self.url.port is None and host not in known
+        if self.profile is None and named:
             msg = f"there is no profile {self.url.host!r}, and what is stored is not sent to a host"
             raise ProfileNotFoundError(msg)
         return self.account

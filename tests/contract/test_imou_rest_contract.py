@@ -8,7 +8,6 @@ from camsync import MemoryStore
 from camsync.models import Capability
 from camsync.providers.imou.oauth import ImouLink, linked
 from camsync.testing.contract import ProviderContract
-from camsync.testing.imou.gateway import gateway_of
 from camsync.testing.imou.simulator import ImouSimulator
 
 
@@ -31,7 +30,7 @@ def simulator():
 def client(simulator):
     """Link the account, and return a client for it; then the tokens must not be shown."""
     link = ImouLink(simulator.base_url, simulator.app_id, SECRET, "http://localhost:8080/callback")
-    tokens = link.finish(gateway_of(simulator).agree(link.begin().authorize_url))
+    tokens = link.finish(simulator.gateway.agree(link.begin().authorize_url))
     store = MemoryStore()
     store.set("imou", "shop", tokens.credential())
 

@@ -25,17 +25,19 @@ BACKEND = """
 import json, os, pathlib
 import filelock
 from keyring.backend import KeyringBackend
-from keyring.compat import properties
+
+
+class Priority:
+    def __get__(self, instance, owner=None):
+        return len(os.environ["TEST_KEYRING"])  # elsewhere it is not viable
 
 
 class Keyring(KeyringBackend):
-    @properties.classproperty
-    def priority(cls):
-        return len(os.environ["TEST_KEYRING"])  # elsewhere it is not viable
+    priority = Priority()
 
     def _change(self, change):
         path = pathlib.Path(os.environ["TEST_KEYRING"])
-        with filelock.FileLock(str(path) + ".lock", poll_interval=0.001):
+        with filelock.FileLock(str(path) + ".lock").acquire(poll_interval=0.001):
             entries = json.loads(path.read_text()) if path.exists() else {}
             result = change(entries)
             path.write_text(json.dumps(entries))

@@ -42,7 +42,7 @@ from camsync.models import CheckStatus, RecordingKind, VolumeState
 from camsync.providers.imou._linked import FilePlaying
 from camsync.providers.imou.oauth import ImouLink, ImouTokens, LinkSession, linked
 from camsync.testing.imou import ImouSimulator
-from camsync.testing.imou.gateway import FAULTS, gateway_of
+from camsync.testing.imou.gateway import FAULTS
 
 
 pytest.importorskip("av")  # the simulated gateway makes its MP4 files with it
@@ -68,7 +68,7 @@ def sim():
 @pytest.fixture
 def gateway(sim):
     """The gateway's own side."""
-    return gateway_of(sim)
+    return sim.gateway
 
 
 @pytest.fixture

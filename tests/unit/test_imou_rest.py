@@ -29,7 +29,6 @@ from camsync.providers.imou._file import Proof, open_file
 from camsync.providers.imou._rest import RestApi
 from camsync.providers.imou._wire import PlaySource
 from camsync.testing.imou import ImouSimulator
-from camsync.testing.imou._rest import beside
 from camsync.transport import Answer
 
 
@@ -371,11 +370,6 @@ def test_errors_of_the_line_stay_what_they_are():
 
 
 # -- The simulator
-
-
-def test_a_service_without_surfaces_has_no_gateway():
-    """The gateway stands beside the Open Platform."""
-    assert () == beside([])
 
 
 def test_old_codes_do_not_matter():

@@ -21,6 +21,7 @@ from camsync import (
     Secret,
     registry,
 )
+from camsync.providers.imou._regions import REGIONS
 
 
 PASSWORD = "hunter22-registry"
@@ -327,3 +328,8 @@ def test_the_table_is_read_only():
     assert "hikvision" in table
     with pytest.raises(TypeError):
         table["x"] = "y"  # type: ignore[index]
+
+
+def test_the_data_centres_that_may_be_named_are_those_of_the_provider():
+    """The registry imports no provider, and so it has the names on its own."""
+    assert list(registry.PLACES["imou"]) == list(REGIONS)

@@ -54,8 +54,8 @@ class KeyringStore:
         index: The file of names; by default ``keyring-names.json`` beside the profiles.
 
     Raises:
-        MissingExtraError: (from every method but `names` and `usable`) The package ``keyring``
-            is not installed.
+        MissingExtraError: (from every method but `usable`) The package ``keyring`` is not
+            installed.
         StoreUnavailableError: (from every method but `usable`) There is no usable keyring, it is
             locked, or it refused; the message says why.
     """
@@ -123,6 +123,7 @@ class KeyringStore:
         self, provider: str | None = None, *, owner: str | None = None
     ) -> Sequence[CredentialName]:
         """List what was stored through camsync. See `CredentialStore.names`."""
+        _backend()  # an empty list would mean that nothing is stored
         return select(self._read(), provider, owner)
 
     def __repr__(self) -> str:

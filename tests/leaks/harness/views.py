@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import json
 import pickle
@@ -22,6 +23,12 @@ View = tuple[str, "str | bytes"]
 _DEPTH = 8
 _FOREIGN_DEPTH = 2
 _MOST = 60
+# rich 13.0 hides no names yet, and cannot be asked not to.
+_DUNDERS: dict[str, Any] = (
+    {"locals_hide_dunder": False}
+    if "locals_hide_dunder" in inspect.signature(Traceback.extract).parameters
+    else {}
+)
 _HOLDERS = {
     # An environment that a caller gave, which must be plain there; it shows and pickles nothing.
     "camsync.credentials.env._Given",
@@ -167,7 +174,7 @@ def _rich(error: BaseException) -> Iterator[str]:
         show_locals=True,
         locals_max_length=_MOST,
         locals_max_string=100_000,
-        locals_hide_dunder=False,
+        **_DUNDERS,
     )
     for stack in trace.stacks:
         yield f"{stack.exc_type}: {stack.exc_value}"

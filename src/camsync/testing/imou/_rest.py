@@ -30,7 +30,6 @@ from ._rest_files import Files
 
 if TYPE_CHECKING:
     from ._router import Surface
-    from .simulator import ImouSimulator
 
 Data = dict[str, Any]
 
@@ -82,12 +81,12 @@ class Gateway:
     def surfaces(self) -> tuple[Surface, ...]:
         """Return what answers below each of the plan's paths."""
         return (
-            _Part("/oauth/authorize", self.consent.authorize, self),
-            _Part("/oauth/token", self._token, self),
-            _Part(_WHO, self.answer, self),
-            _Part(_SERVICE, self.answer, self),
-            _Part(_CARDS, self.answer, self),
-            _Part(self.files.prefix, self.files.answer, self),
+            _Part("/oauth/authorize", self.consent.authorize),
+            _Part("/oauth/token", self._token),
+            _Part(_WHO, self.answer),
+            _Part(_SERVICE, self.answer),
+            _Part(_CARDS, self.answer),
+            _Part(self.files.prefix, self.files.answer),
         )
 
     def _token(self, request: Request) -> Reply:
@@ -264,18 +263,6 @@ class _Part:
 
     prefix: str
     answer: Callable[[Request], Reply]
-    gateway: Gateway
-
-
-def beside(surfaces: Sequence[object]) -> tuple[Surface, ...]:
-    """Return the surfaces of a gateway to the same cloud as the first of *surfaces*."""
-    return Gateway(vars(surfaces[0])["_cloud"]).surfaces() if surfaces else ()
-
-
-def gateway_of(simulator: ImouSimulator) -> Gateway:
-    """Return the gateway of a simulator: its faults, tokens and files."""
-    parts = simulator._router._surfaces  # noqa: SLF001 - of one piece with the simulator
-    return next(part.gateway for part in parts if isinstance(part, _Part))
 
 
 def _body(request: Request) -> Mapping[str, Any]:

@@ -27,10 +27,8 @@ class Router:
     """Answers requests for one service."""
 
     def __init__(self, faults: ImouFaults, surfaces: Sequence[Surface]) -> None:
-        from ._rest import beside  # the gateway of an integration plan, on the same server
-
         self._faults = faults
-        self._surfaces = (*surfaces, *beside(surfaces))
+        self._surfaces = tuple(surfaces)
 
     def answer(self, request: Request) -> Reply:
         """Answer one request, whatever it is."""

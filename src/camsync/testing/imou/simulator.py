@@ -25,6 +25,7 @@ from ._history import Plan, SimulatedClip
 from ._hls import Playbacks
 from ._observed import Expected, Observed
 from ._openapi import OpenAPI
+from ._rest import Gateway
 from ._router import Router, Surface
 from ._ts import START
 
@@ -120,6 +121,8 @@ class ImouSimulator(Observed):
 
     _wanted_port: int = attrs.field(init=False)
     _cloud: Cloud = attrs.field(init=False)
+    gateway: Gateway = attrs.field(init=False)
+    """The gateway of an integration plan, on the same port: its faults, tokens and files."""
     _router: Router = attrs.field(init=False)
     _traffic: Traffic = attrs.field(init=False, factory=Traffic)
     _identity: Identity | None = attrs.field(init=False, default=None)
@@ -128,8 +131,9 @@ class ImouSimulator(Observed):
     def __attrs_post_init__(self) -> None:
         self._wanted_port = self.port
         self._cloud = self._build()
+        self.gateway = Gateway(self._cloud)
         surfaces = [make(self._cloud) for make in SURFACES]
-        self._router = Router(self._cloud.faults, surfaces)
+        self._router = Router(self._cloud.faults, [*surfaces, *self.gateway.surfaces()])
         if self._tls:
             self._identity = self_signed(self.host)
 
