@@ -1,4 +1,4 @@
-"""camsync: list, search and download recordings from Hikvision recorders.
+"""camsync: list, search and download recordings of Hikvision recorders and Imou cameras.
 
 The names below are the public API, together with the modules `camsync.errors`, `camsync.models`,
 `camsync.provider`, `camsync.credentials` and `camsync.testing`. Importing camsync is cheap: what

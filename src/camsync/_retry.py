@@ -11,7 +11,7 @@ from typing import TypeVar
 import attrs
 
 from ._cancel import CancelToken, pause
-from .errors import CamsyncError
+from .errors import CamsyncError, ConfigurationError
 
 
 T = TypeVar("T")
@@ -46,6 +46,20 @@ class RetryPolicy:
             return asked * (1 + self.jitter * random.random() * 0.1)  # noqa: S311 - no secret
         wait = min(self.initial * 2.0 ** (attempt - 1), self.maximum)
         return wait * (1 - self.jitter * random.random())  # noqa: S311 - no secret
+
+
+def as_policy(value: object, usual: RetryPolicy) -> RetryPolicy:
+    """Return what was given as a policy, or the *usual* one for None.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if value is None:
+        return usual
+    if isinstance(value, RetryPolicy):
+        return value
+    msg = f"retry must be a RetryPolicy, not {value!r}"
+    raise ConfigurationError(msg, next_step="for example RetryPolicy(attempts=3)")
 
 
 def call(

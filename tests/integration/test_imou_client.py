@@ -38,12 +38,12 @@ from camsync.errors import (
     UnsupportedError,
 )
 from camsync.models import CheckStatus
-from camsync.providers.imou import ImouClient, _client, _parse, open_account
+from camsync.providers.imou import ImouClient, _listing, _parse, open_account
 from camsync.providers.imou._budget import Budget
 from camsync.providers.imou._codes import error_of
 from camsync.providers.imou._lists import DeviceLists
 from camsync.providers.imou._openapi import OpenApi
-from camsync.providers.imou._parse import Result
+from camsync.providers.imou._parse import read_result
 from camsync.providers.imou._wire import RawRecord
 from camsync.testing.imou.simulator import ImouSimulator
 from camsync.transport import Answer
@@ -172,7 +172,7 @@ def test_a_login_that_no_signature_mends_is_tried_once(play, fault):
 
 
 def test_an_unknown_method_at_login_is_no_refused_password(play):
-    """A wrong host answers so: later calls try again, and the older lists are none of its business."""
+    """A wrong host answers so: nothing more is sent, and the older lists are none of its business."""
     for code, times in (("OP1005", 2), ("OP1012", 1)):
         simulator, client = play()
         simulator.enable(f"code:{code}@accessToken", times=times)
@@ -180,6 +180,10 @@ def test_an_unknown_method_at_login_is_no_refused_password(play):
         with pytest.raises(AuthenticationError) as caught:
             client.devices()
         assert code == caught.value.vendor_code
+        with pytest.raises(AuthenticationError, match="nothing more was sent"):
+            client.devices()
+        assert times == simulator.requests
+        client.retry_login()
         assert client.devices()
         assert 0 == simulator.calls["deviceBaseList"]
 
@@ -433,7 +437,7 @@ def test_the_list_is_asked_for_again_after_a_minute(play, monkeypatch):
     client.channels()
     client.channels()
     assert 1 == simulator.calls["listDeviceDetailsByPage"]
-    monkeypatch.setattr(_client, "_LISTING_LIFE", -1.0)
+    monkeypatch.setattr(_listing, "_LIFE", -1.0)
     client.channels()
 
     assert 2 == simulator.calls["listDeviceDetailsByPage"]
@@ -561,13 +565,13 @@ def test_codes_about_cards_are_states_too(play, fault, states):
 
 
 def test_plans_are_asked_for_where_the_list_does_not_say_them(play):
-    """One call, or two for devices that were bound by a program."""
+    """One call for all, unless one is refused: then in halves, and by another method for that one."""
     simulator, client = play(devices=["camera", "plan-expired", "no-plan", "bound"])
 
     assert ["active", "expired", "none", "active"] == [
         client.plan(channel) for channel in client.channels()
     ]
-    assert (4, 1) == (
+    assert (5, 1) == (
         simulator.calls["deviceBaseDetailList"],
         simulator.calls["getStorageStrategy"],
     )
@@ -1009,7 +1013,7 @@ def test_the_doctor_finds_nothing_recorded(play):
     simulator.enable("code:OP1019@queryLocalRecords")
     simulator.enable("code:RC1001@queryCloudRecords")
 
-    assert (CheckStatus.WARNING, "0 recordings in the last 24 hours in the first channels") == (
+    assert (CheckStatus.WARNING, "recordings of the last 24 hours: none") == (
         _checks(client)["search"]
     )
 
@@ -1068,7 +1072,7 @@ class _Cloud:
         self.asked = []
         self._answer = answer
 
-    def call(self, method, params):
+    def call(self, method, params, *, cancel=None):
         self.asked.append(method)
         return self._answer(method, params)
 
@@ -1083,7 +1087,9 @@ def test_pages_without_end_are_given_up(monkeypatch):
         if method == "listDeviceDetailsByPage":
             return {"deviceList": [{"deviceId": f"{number + place}"} for place in range(50)]}
         if method == "deviceBaseList":
-            devices = [{"deviceId": "x", "bindId": number + place} for place in range(50)]
+            devices = [
+                {"deviceId": f"{number + place}", "bindId": number + place} for place in range(50)
+            ]
             return {"deviceList": devices}
         moment = end - dt.timedelta(seconds=len(cloud.asked))
         wall = f"{moment:%Y-%m-%d %H:%M:%S}"
@@ -1222,9 +1228,10 @@ def test_no_secret_is_shown_anywhere(play, caplog):
 def test_secrets_that_the_cloud_repeats_are_taken_out():
     """Whatever its messages quote."""
     caller = ImouClient("x", SECRET)._wire._caller
-    result = Result("OP1009", f"{SECRET} and other-token", {})
+    secrets = (caller._secret, Secret("other-token"))
+    body = {"result": {"code": "OP1009", "msg": f"{SECRET} and other-token"}}
 
-    assert "*** and ***" == caller._without_secrets(result, Secret("other-token")).msg
+    assert "*** and ***" == read_result(json.dumps(body).encode(), "m", secrets).msg
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,18 @@ def web(cloud):
         yield transport
 
 
+def test_nothing_but_playlists_is_outside_of_the_folder(cloud, web):
+    """Whoever takes names to be beside the URL that was asked for finds nothing."""
+    cloud.enable("hls-folder")
+    player = Player(cloud)
+    playback = cloud._cloud.playbacks.create(player.clip.footage)
+
+    with contextlib.closing(web.get(playback.url("0.ts"))) as reply:
+        assert 404 == reply.status
+    assert player.content == fetch(player, web)
+    assert 1 == player.calls
+
+
 @pytest.fixture
 def dials(monkeypatch):
     """The connections that are made."""
@@ -77,7 +89,7 @@ class Player:
         self.calls = 0
         self.signs = []
 
-    def __call__(self):
+    def __call__(self, cancel):
         self.calls += 1
         playback = self.cloud._cloud.playbacks.create(self.clip.footage)
         self.signs.append(playback.sign)

@@ -152,7 +152,7 @@ def test_the_documented_records_are_read():
 
 def test_the_documented_bitmap_is_read():
     """Sixteen days with recordings."""
-    assert 16 == len(read_days(_data("doc_samples/queryCloudRecordBitmap.response.json")))
+    assert 16 == len(read_days(_data("doc_samples/queryCloudRecordBitmap.response.json"), 2016, 5))
 
 
 def test_the_documented_signatures_are_ours():

@@ -38,9 +38,10 @@ from camsync import (
     UnreachableError,
 )
 from camsync._secret import Secret
-from camsync.providers.imou import _aes, _feed, _hls, _segments, _spool, _stamps
+from camsync.providers.imou import _aes, _feed, _hls, _segments, _spool
 from camsync.providers.imou._wire import PlaySource
 from camsync.testing.imou._ts import segment
+from camsync.testing.recorder._ps import presentation_time
 from camsync.transport._traces import chain
 
 
@@ -51,9 +52,20 @@ PACKAGE = str(Path(camsync.__file__).parent)
 WAIT = 20
 
 
+CLOCK = 90_000
+
+
+def head(stamp, stream=0xE0):
+    """Return a packet in which a picture begins that is shown at a time, in ticks."""
+    pes = b"\0\0\1" + bytes((stream, 0, 0, 0x84, 0x80, 5)) + presentation_time(stamp % (1 << 33))
+    return (b"\x47\x41\0\x10" + pes).ljust(188, b"\xff")
+
+
 def ts(number, packets=3):
-    """Return a few packets that can be told from those of other segments."""
-    return b"".join(b"\x47" + bytes((number & 0xFF, n & 0xFF)) * 93 + b"\0" for n in range(packets))
+    """Return 4 s of two pictures each, and packets that can be told from those of others."""
+    begin = CLOCK * (1 + 4 * number)
+    rest = (b"\x47\x01\0\x10" + bytes((number & 0xFF, n & 0xFF)) * 92 for n in range(packets - 2))
+    return head(begin) + head(begin + 2 * CLOCK) + b"".join(rest)
 
 
 class Reply:
@@ -65,6 +77,7 @@ class Reply:
         size = sum(len(part) for part in parts if isinstance(part, bytes))
         self.declared = size if declared == "right" else declared
         self.headers = headers or {}
+        self.url = Secret(HOST)
         self.aborted = threading.Event()
         self.waiting = threading.Event()
         self.closed = False
@@ -117,6 +130,7 @@ class Server:
         if isinstance(one, BaseException):
             raise one
         reply = one if isinstance(one, Reply) else Reply(one)
+        reply.url = url
         with self.changed:
             self.log.append(path)
             self.headers.append(dict(headers or {}))
@@ -157,7 +171,7 @@ class Source:
         self.calls = 0
         self.headers = headers or {}
 
-    def __call__(self):
+    def __call__(self, cancel):
         self.calls += 1
         path = self.paths.pop(0) if len(self.paths) > 1 else self.paths[0]
         if isinstance(path, BaseException):
@@ -377,27 +391,137 @@ def lasting(*answers):
 
 def test_a_segment_that_is_cut_between_packets():
     """Only its time stamps tell; it is fetched again."""
-    assert real(4) * 2 == fetch(lasting(cut(real(4)), real(4)))
+    second = segment("h264", 0, 4, 4)
+
+    assert real(4) + second == fetch(lasting(cut(second), second))
 
 
 def test_a_segment_that_stays_shorter_than_announced(caplog):
-    """Then it is the playlist that is wrong: that is told once, and costs one segment."""
-    server = lasting(cut(real(4)))
-    server.put("list", listing("0.ts", "1.ts", "2.ts"))
-    server.put("2.ts", real(2))
+    """When the next one goes on from there, the playlist is wrong: that costs two segments."""
+    parts = [segment("h264", 0, 2 * n, 2) for n in range(4)]
+    server = Server(list=listing(*(f"{n}.ts" for n in range(4))))
+    for n, part in enumerate(parts):
+        server.put(f"{n}.ts", part)
 
-    assert real(4) + cut(real(4)) + real(2) == fetch(server)
-    assert ["list", "0.ts", "1.ts", "1.ts", "2.ts"] == server.log
+    assert b"".join(parts) == fetch(server, seconds=8.0)
+    assert ["list", "0.ts", "0.ts", "1.ts", "1.ts", "2.ts", "3.ts"] == server.log
     assert ["segments are shorter than the playlist says"] == caplog.messages
 
 
-def test_lengths_that_cannot_be_told():
-    """Time stamps that begin anew in between say nothing about the length."""
-    first, second = real(1), segment("h264", 0, 5000, 1)
+def test_a_segment_that_stays_cut():
+    """When the next one begins later, a part is missing."""
+    server = lasting(cut(segment("h264", 0, 4, 4)))
+    server.put("list", listing("0.ts", "1.ts", "2.ts"))
+    server.put("2.ts", segment("h264", 0, 8, 4))
 
-    assert _stamps.video_seconds(io.BytesIO(first + second)) is None
-    assert _stamps.video_seconds(io.BytesIO(ts(0))) is None
-    assert 1.0 == pytest.approx(_stamps.video_seconds(io.BytesIO(first)))
+    with pytest.raises(ShortReadError, match="end of a segment is missing"):
+        fetch(server)
+
+
+def test_an_ended_playlist_is_compared_with_what_was_announced():
+    """That it says it is complete proves nothing, unless nobody knows how long it will be."""
+    with pytest.raises(ShortReadError, match=r"16\.0 of 24\.0 announced") as caught:
+        fetch(simple(), seconds=24.0)
+    assert (24.0, 16.0) == (caught.value.expected, caught.value.received)
+    assert all_of(4) == fetch(simple(), seconds=24.0, in_progress=True)
+    assert all_of(4) == fetch(simple(), seconds=17.5)
+
+
+def test_a_last_segment_that_was_cut():
+    """No next one tells: all that was announced must be there but for two seconds, not for 5 %."""
+    server = simple(25, **{"24_ts": (head(CLOCK * 97) * 2,)})
+
+    assert 24 * 564 + 2 * 188 == len(fetch(server, seconds=98.0))
+    with pytest.raises(ShortReadError, match=r"96\.0 of 100\.0 announced"):
+        fetch(server, seconds=100.0)
+    assert all_of(24) == fetch(simple(24), seconds=100.0)
+
+
+def test_a_segment_without_anything():
+    """Nothing to see and nothing to hear is never right: the next one need not come first."""
+    server = simple(**{"1_ts": (b"\x47\x1f\xff\x10".ljust(188, b"\xff") * 3,)})
+
+    with pytest.raises(ShortReadError, match=r"0\.0 of 4\.0 s of a segment"):
+        fetch(server)
+    assert ["list", "0.ts", "1.ts", "1.ts", "1.ts"] == server.log
+
+
+@pytest.mark.parametrize("restart", [[], ["#EXT-X-DISCONTINUITY"]])
+def test_a_segment_that_comes_twice(restart):
+    """Not even where time stamps may begin anew."""
+    server = simple()
+    names = ("0.ts", "1.ts", "0.ts")
+    lines = [line for name in names for line in ("#EXTINF:4,", name)]
+    server.put("list", listing(lines=[*lines[:4], *restart, *lines[4:]]))
+    with pytest.raises(ShortReadError, match="twice"):
+        fetch(server)
+
+
+def test_fillers_may_be_alike():
+    """A segment without a second of footage is told from no other."""
+    server = simple()
+    names = ("0.ts", "fill.ts", "fill.ts", "1.ts")
+    lines = [line for name in names for line in (f"#EXTINF:{4 * (name[0] != 'f')},", name)]
+    server.put("list", listing(lines=lines))
+    server.put("fill.ts", b"\x47\x1f\xff\x10".ljust(188, b"\xff"))
+
+    assert 1128 + 2 * 188 == len(fetch(server, seconds=8.0))
+
+
+def test_names_beside_where_a_redirect_has_led():
+    """Relative addresses belong to where the playlist came from."""
+    server = simple()
+    moved = Reply(listing("0.ts"))
+    get = server.get
+
+    def redirected(url, **options):
+        reply = get(url, **options)
+        if reply is moved:
+            reply.url = Secret(f"{HOST}/cdn/list")
+        return reply
+
+    server.put("list", moved)
+    server.put("cdn/0.ts", ts(0))
+    server.get = redirected
+
+    assert ts(0) == fetch(server)
+    assert ["list", "cdn/0.ts"] == server.log
+
+
+def test_a_limit_stops_before_the_request():
+    """When nothing more may come, nothing more is asked for."""
+    left = [len(listing("0.ts", "1.ts", "2.ts", "3.ts")) + 2 * len(ts(0))]
+
+    def count(size):
+        left[0] -= size
+
+    def check():
+        if left[0] <= 0:
+            msg = "enough"
+            raise BudgetExceededError(msg)
+        return left[0]
+
+    server = simple()
+    with pytest.raises(BudgetExceededError, match="enough"):
+        fetch(server, count=count, check=check)
+    assert (0, ["list", "0.ts", "1.ts"]) == (left[0], server.log)
+
+
+def test_no_more_is_read_than_may_come():
+    """Each read is as long as there is room; the end needs none."""
+    sizes = []
+
+    class Watched(Reply):
+        def readinto(self, view):
+            sizes.append(len(view))
+            return super().readinto(view)
+
+    server = Server(list=listing("0.ts"))
+    server.put("0.ts", Watched(ts(0), declared=None))
+    rooms = iter([9999, 9999, 9999, 300, 264, 0])
+
+    assert ts(0) == fetch(server, check=lambda: next(rooms))
+    assert [300, 264, 1] == sizes[:3]
 
 
 # -- Byte ranges

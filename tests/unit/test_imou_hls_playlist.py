@@ -207,7 +207,9 @@ def test_what_goes_in_comes_out(pieces, first, ended, end):
         (media("#EXTINF:-1,", "1.ts"), "lasts -1.0 s"),
         (media("#EXTINF:nan,", "1.ts"), "lasts nan s"),
         (media("#EXTINF:1e9,", "1.ts"), "lasts 1000000000.0 s"),
-        (media("#EXTINF:1,", "1.ts", first=-1), "from below zero"),
+        (media("#EXTINF:1,", "1.ts", first=-1), "counts its segments"),
+        (media("#EXTINF:1,", "1.ts", first=1 << 63), "counts its segments"),
+        (media("#EXTINF:1,", "1.ts", first="9" * 60), "counts its segments"),
         (media("#EXTINF:1,", "#EXT-X-BYTERANGE:5", "1.ts"), "byte range"),
         (media("#EXTINF:1,", "#EXT-X-BYTERANGE:0@5", "1.ts"), "byte range"),
         (media("#EXTINF:1,", "#EXT-X-BYTERANGE:t0psecret", "1.ts"), "byte range"),
@@ -391,3 +393,46 @@ def test_what_grew_continues_a_playlist():
     assert OLD.continues(growing)
     assert listed(("1.ts", 4), ("2.ts", 4)).continues(growing)
     assert not listed(("1.ts", 4)).continues(growing)
+
+
+def test_many_keys_cost_little():
+    """Each replaces the one before; the parser's own list of them would take hours."""
+    keys = [f'#EXT-X-KEY:METHOD=AES-128,URI="k{n}"' for n in range(60_000)]
+    (found,) = read(media(*keys, "#EXTINF:1,", "1.ts")).segments
+
+    assert found.key.uri.reveal().endswith("/k59999")
+
+
+def test_where_the_clock_begins_anew():
+    """The tag belongs to the segment behind it."""
+    found = read(media("#EXTINF:1,", "1.ts", "#EXT-X-DISCONTINUITY", "#EXTINF:3,", "2.ts"))
+
+    assert [False, True] == [one.restarts for one in found.segments]
+    assert (2.0, 0.0) == (found.usual, read(media()).usual)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "router",
+        "router.",
+        "nas.lan",
+        "NAS.LAN.",
+        "x.home.arpa",
+        "x.home",
+        "x.intranet",
+        "[64:ff9b::a00:1]",
+        "[2002:a00:1::1]",
+        "[2001:0:a00:1::f5ff:fffe]",
+    ],
+)
+def test_names_and_numbers_of_networks_at_home(host):
+    """What only leads into a private network is not asked, whatever it looks like."""
+    with pytest.raises(ProtocolError, match="does not ask for media"):
+        read(media("#EXTINF:1,", f"https://{host}/1.ts"))
+
+
+@pytest.mark.parametrize("host", ["cdn.example.com", "[64:ff9b::808:808]", "[2002:808:808::1]"])
+def test_names_and_numbers_of_the_internet(host):
+    """Translated addresses of public hosts are public."""
+    assert 1 == len(read(media("#EXTINF:1,", f"https://{host}/1.ts")).segments)

@@ -10,7 +10,14 @@ import pytest
 
 from camsync import Channel, RecordingKind, TimeSpan
 from camsync._time import utcnow
-from camsync.errors import ConfigurationError, NoCloudPlanError, NoLocalStorageError
+from camsync.errors import (
+    ConfigurationError,
+    DeviceAsleepError,
+    DeviceOfflineError,
+    NoCloudPlanError,
+    NoLocalStorageError,
+    UnsupportedError,
+)
 from camsync.providers.imou._search import (
     Search,
     places_of,
@@ -35,15 +42,17 @@ class _Wire:
     days: set[int] | None = None
     missing: tuple[type[Exception], ...] = ()
     asked: list[tuple] = attrs.field(factory=list)
+    typed: bool = False
 
     def cloud_days(self, device, channel, year, month):
         self.asked.append(("bitmap", year, month))
         return self.days
 
-    def cloud_records(self, device, channel, begin, end):
+    def cloud_records(self, device, channel, begin, end, *, typed=False, **_):
+        self.typed = typed
         return self._found("cloud", NoCloudPlanError, self.cloud, begin, end)
 
-    def sd_records(self, device, channel, begin, end):
+    def sd_records(self, device, channel, begin, end, **_):
         return self._found("sd", NoLocalStorageError, self.sd, begin, end)
 
     def _found(self, place, error, records, begin, end):
@@ -69,7 +78,13 @@ def _record(begin: str, end: str, item: str = "", storage: str = "sd", kind: str
 
 def _found(wire, span, *, storage="both", zone=UTC, kinds=None, channel=CHANNEL):
     search = Search(
-        wire=wire, channel=channel, zone=zone, span=span, places=places_of(storage), kinds=kinds
+        wire=wire,
+        channel=channel,
+        zone=zone,
+        span=span,
+        places=places_of(storage),
+        kinds=kinds,
+        reaching={"cloud": True},
     )
     return list(search.run())
 
@@ -314,6 +329,7 @@ def test_a_recording_leads_back_to_its_record():
     assert "r:7" == recording.key.item
     assert 5 == recording.raw["size"]
     assert recording.size is None
+    assert 5 == recording.size_hint
 
 
 def test_a_recording_from_elsewhere_is_refused():
@@ -334,3 +350,145 @@ def test_an_unknown_place_is_refused(storage):
     """There are two, and both together."""
     with pytest.raises(ConfigurationError, match="storage must be"):
         places_of(storage)
+
+
+# -- Kinds that nobody says
+
+
+def test_kinds_are_asked_from_the_cloud_only_when_they_are_needed():
+    """All kinds together choose nothing, so the cheaper list will do."""
+    wire = _Wire(
+        cloud=[
+            _record("2026-07-01 01:00:00", "2026-07-01 01:01:00", storage="cloud", kind="1000"),
+            _record("2026-07-01 02:00:00", "2026-07-01 02:01:00", storage="cloud", kind="2000"),
+        ]
+    )
+    span = _span("2026-07-01", "2026-07-02")
+
+    assert 2 == len(_found(wire, span, kinds=set(RecordingKind)))
+    assert not wire.typed
+    assert [1] == [one.start.hour for one in _found(wire, span, kinds={RecordingKind.ALARM})]
+    assert wire.typed
+
+
+@pytest.mark.parametrize("storage", ["cloud", "sd"])
+def test_what_is_of_no_known_kind_is_not_left_out_silently(storage):
+    """It may be what is looked for: that is an error, unless the unknown is asked for too."""
+    record = _record("2026-07-01 01:00:00", "2026-07-01 01:01:00", storage=storage)
+    wire = _Wire(**{storage: [record]})
+    span = _span("2026-07-01", "2026-07-02")
+
+    with pytest.raises(UnsupportedError, match="does not say why") as caught:
+        _found(wire, span, storage=storage, kinds={RecordingKind.MOTION})
+    assert "without kinds" in caught.value.next_step
+    both = {RecordingKind.MOTION, RecordingKind.UNKNOWN}
+    assert 1 == len(_found(wire, span, storage=storage, kinds=both))
+
+
+# -- A card that cannot be asked
+
+
+@attrs.define
+class _Away(_Wire):
+    """A camera that goes away after some days of its card were listed."""
+
+    after: int = 0
+    kind: type[Exception] = DeviceOfflineError
+
+    def sd_records(self, device, channel, begin, end, **_):
+        if sum(place == "sd" for place, *_ in self.asked) >= self.after:
+            self.asked.append(("sd",))
+            msg = "away"
+            raise self.kind(msg)
+        return super().sd_records(device, channel, begin, end)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "word"), [(DeviceOfflineError, "online"), (DeviceAsleepError, "wake=True, --wake")]
+)
+def test_a_card_that_is_away_does_not_hide_the_cloud(after, kind, word):
+    """All days of the cloud come, the card is not asked again, and the error comes at the end."""
+    days = range(1, 4)
+    wire = _Away(
+        cloud=[
+            _record(f"2026-07-0{day} 01:00:00", f"2026-07-0{day} 01:01:00", storage="cloud")
+            for day in days
+        ],
+        sd=[_record(f"2026-07-0{day} 02:00:00", f"2026-07-0{day} 02:01:00") for day in days],
+        after=after,
+        kind=kind,
+    )
+    found = []
+    search = Search(
+        wire=wire,
+        channel=CHANNEL,
+        zone=UTC,
+        span=_span("2026-07-01", "2026-07-04"),
+        places=places_of("both"),
+    )
+
+    with pytest.raises(kind) as caught:
+        found.extend(search.run())
+
+    assert ["cloud"] * 3 + ["sd"] * after == sorted(one.key.stream for one in found)
+    assert after + 1 == sum(place == "sd" for place, *_ in wire.asked)
+    assert "its cloud recordings were listed" in caught.value.next_step
+    assert "storage='cloud' (--storage cloud)" in caught.value.next_step
+    assert word in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("channel", "missing", "storage"),
+    [
+        (attrs.evolve(CHANNEL, raw={"storageStrategyStatus": "notExist"}), (), "both"),
+        (CHANNEL, (NoCloudPlanError,), "both"),
+        (CHANNEL, (), "sd"),
+    ],
+)
+def test_without_a_cloud_a_card_that_is_away_is_an_error_at_once(channel, missing, storage):
+    """Nothing of the cloud was listed, so nobody says that it was."""
+    wire = _Away(missing=missing)
+
+    with pytest.raises(DeviceOfflineError) as caught:
+        _found(wire, _span("2026-07-01", "2026-07-04"), channel=channel, storage=storage)
+    assert 1 == sum(place == "sd" for place, *_ in wire.asked)
+    assert "were listed" not in caught.value.next_step
+
+
+# -- A sample
+
+
+def _sample(wire, span, channel=CHANNEL):
+    search = Search(wire=wire, channel=channel, zone=UTC, span=span, places=places_of("both"))
+    return [(one.key.stream, one.start.hour) for one in search.sample()]
+
+
+def test_a_sample_is_one_finished_recording_of_each_place():
+    """What has no length or lies outside is none, what is still written is better than none."""
+    now = utcnow()
+    young = f"{now - dt.timedelta(seconds=30):%Y-%m-%d %H:%M:%S}", f"{now:%Y-%m-%d %H:%M:%S}"
+    wire = _Wire(
+        cloud=[
+            _record("2026-07-01 01:50:00", "2026-07-01 01:58:00", storage="cloud"),
+            _record("2026-07-01 02:10:00", "2026-07-01 02:10:00", storage="cloud"),
+            _record("2026-07-01 04:00:00", "2026-07-01 04:01:00", storage="cloud"),
+            _record("2026-07-01 05:00:00", "2026-07-01 05:01:00", storage="cloud"),
+        ],
+        sd=[_record(*young)],
+    )
+
+    assert [("cloud", 4)] == _sample(wire, _span("2026-07-01 02:00:00", "2026-07-03"))
+    assert ["cloud", "sd", "sd"] == [place for place, *_ in wire.asked]
+    assert ["sd"] == [place for place, _ in _sample(wire, TimeSpan(now - HOUR, now))]
+
+
+def test_a_sample_does_without_plan_and_card():
+    """They are no failures; a plan that the list denies is not asked for."""
+    span = _span("2026-07-01", "2026-07-02")
+    wire = _Wire(missing=(NoCloudPlanError, NoLocalStorageError))
+    channel = attrs.evolve(CHANNEL, raw={"storageStrategyStatus": "notExist"})
+
+    assert [] == _sample(wire, span)
+    assert [] == _sample(wire, span, channel)
+    assert ["cloud", "sd", "sd"] == [place for place, *_ in wire.asked]

@@ -191,6 +191,13 @@ def test_a_redirect_on_the_same_host_is_followed_with_its_headers(web, base):
     assert b"Range: bytes=1-2\n" in body
 
 
+def test_an_answer_knows_where_it_came_from(web, base):
+    """Behind redirects, that is where they led."""
+    for asked, found in (("/target?x=2", "/target?x=2"), ("/again", "/target?x=1")):
+        with contextlib.closing(web.get(f"{base}{asked}")) as reply:
+            assert f"{base}{found}" == reply.url.reveal()
+
+
 def test_a_redirect_without_a_target_is_an_answer(web, base):
     """The caller sees the status."""
     with contextlib.closing(web.get(f"{base}/nowhere")) as reply:

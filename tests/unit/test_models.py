@@ -32,6 +32,7 @@ from camsync import (
     Volume,
 )
 from camsync import models as models_module
+from camsync.models._given import as_channel, as_device, as_key, as_recording, as_span
 
 
 UTC = dt.timezone.utc
@@ -208,6 +209,59 @@ def test_resolution_is_text_or_nothing(width, height, expected):
     assert expected == channel.resolution
 
 
+def test_values_have_a_line_for_people():
+    """What ``print`` shows is short; what is not known is left out."""
+    device = Device(provider="hikvision", id=SERIAL, name="Shop", model="DS-7608")
+    channel = Channel(device=SERIAL, id=ChannelId("1"), name="Front door", online=False)
+    made = recording(channel_name="Front door")
+    nameless = recording(channel_name="")
+
+    assert f"Shop (DS-7608, {SERIAL})" == str(device)
+    assert str(SERIAL) == str(Device(provider="hikvision", id=SERIAL, name=""))
+    assert f"Front door (channel 1 of {SERIAL}, offline)" == str(channel)
+    assert f"unnamed (channel 2 of {SERIAL})" == str(
+        Channel(device=SERIAL, id=ChannelId("2"), name="")
+    )
+    start = f"{made.start:%Y-%m-%d %H:%M:%S} UTC"
+    length = f"{made.duration.total_seconds():.0f} s"
+    assert f"Front door, main stream, {start}, {length}" == str(made)
+    key = made.key
+    assert str(nameless).startswith(f"channel {key.channel} of {key.device}, main stream, ")
+    for stream, word in (("sd", "memory card"), ("cloud", "cloud")):
+        there = attrs.evolve(made, key=attrs.evolve(key, stream=stream))
+        assert f"Front door, {word}, {start}, {length}" == str(there)
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "kind"),
+    [
+        (as_device, Device(provider="x", id=SERIAL, name=""), "Device"),
+        (as_channel, Channel(device=SERIAL, id=ChannelId("1"), name=""), "Channel"),
+        (as_span, TimeSpan(START, START + dt.timedelta(hours=1)), "TimeSpan"),
+    ],
+)
+def test_what_is_handed_in_is_checked(check, good, kind):
+    """The right value passes; anything else is named, with where to get it."""
+    assert good is check(good)
+    for wrong in ("1", None, 5, ("a", "b"), "x" * 1000):
+        with pytest.raises(ConfigurationError, match=f"a {kind} is needed, not ") as caught:
+            check(wrong)
+        assert caught.value.next_step
+        assert len(caught.value.message) < 200
+
+
+def test_recordings_and_keys_are_checked_too():
+    """A key is no recording, and a recording is no key."""
+    made = recording()
+
+    assert made is as_recording(made)
+    assert made.key is as_key(made.key)
+    with pytest.raises(ConfigurationError, match="a Recording is needed"):
+        as_recording(made.key)
+    with pytest.raises(ConfigurationError, match="a RecordingKey is needed"):
+        as_key(made)
+
+
 def values() -> list[object]:
     """One of each value."""
     done = Downloaded(
@@ -234,7 +288,9 @@ def test_the_list_of_values_is_complete():
     defined = {
         cls
         for cls in vars(models_module).values()
-        if isinstance(cls, type) and attrs.has(cls) and cls.__module__ == models_module.__name__
+        if isinstance(cls, type)
+        and attrs.has(cls)
+        and cls.__module__.startswith(models_module.__name__)
     }
 
     assert defined == {type(value) for value in values()}

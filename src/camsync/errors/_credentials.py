@@ -15,7 +15,7 @@ class CredentialError(CamsyncError):
 class CredentialNotFoundError(CredentialError, LookupError):
     """Nothing is stored under that name; the message says where it was looked for."""
 
-    default_next_step = "store it first: camsync login NAME, or the store's set()"
+    default_next_step = "store it first: camsync login URL --name NAME, or the store's set()"
 
 
 class ProfileNotFoundError(CredentialError, LookupError):

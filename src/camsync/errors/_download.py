@@ -21,7 +21,7 @@ class ShortReadError(DownloadError, EOFError):
     """
 
     retryable = True
-    default_next_step = "try again; if it stays, the recording is damaged on the recorder's disk"
+    default_next_step = "try again; if it stays, the recording is damaged where it is stored"
 
     def __init__(
         self, message: str, *, expected: float | None = None, received: float | None = None
@@ -36,7 +36,7 @@ class CorruptMediaError(DownloadError):
 
     default_next_step = (
         "fetch it with container='original' to look at the bytes; "
-        "an encrypted stream must be decrypted on the recorder"
+        "an encrypted stream must be decrypted where it is recorded"
     )
 
 

@@ -17,6 +17,8 @@ from ..errors import ConfigurationError, UnreachableError
 
 _HOST = re.compile(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?\]?", re.ASCII)
 _PORTS = range(1, 65536)
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @attrs.frozen
@@ -98,7 +100,13 @@ def public_addresses(host: str, *, lookup: Lookup | None = None) -> tuple[str, .
     host = Address.of(given).host
     found = [host] if _as_ip(host) else _resolve(host, lookup or socket.getaddrinfo)
     addresses = [ip for ip in map(_as_ip, found) if ip is not None]
-    return tuple(dict.fromkeys(str(ip) for ip in addresses if ip.is_global and not ip.is_multicast))
+    return tuple(dict.fromkeys(str(ip) for ip in addresses if _is_public(ip)))
+
+
+def is_public(text: str) -> bool:
+    """Whether *text* is an IP address that can be reached from the whole internet."""
+    found = _as_ip(text)
+    return found is not None and _is_public(found)
 
 
 def _resolve(host: str, lookup: Lookup) -> list[str]:
@@ -110,7 +118,22 @@ def _resolve(host: str, lookup: Lookup) -> list[str]:
         raise UnreachableError(msg, next_step=step) from error
 
 
-def _as_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _is_public(address: _IP) -> bool:
+    """Look through the ways in which IPv6 addresses stand for IPv4 ones, of private networks too.
+
+    That is 6to4, Teredo, and the translation of networks that have IPv6 only (RFC 6052); with the
+    last, the whole internet of old is behind such addresses.
+    """
+    behind: _IP | None = None
+    if isinstance(address, ipaddress.IPv6Address):
+        behind = address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if address in _TRANSLATED:
+            behind = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    address = address if behind is None else behind
+    return address.is_global and not address.is_multicast
+
+
+def _as_ip(text: str) -> _IP | None:
     try:
         found = ipaddress.ip_address(text.partition("%")[0])  # without a zone id
     except ValueError:

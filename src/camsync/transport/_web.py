@@ -132,6 +132,7 @@ class Web:
                     place.path, {**fields, **_range(byte_range)}, cancel
                 )
                 if reply.status not in STATUSES or reply.headers.get("Location") is None:
+                    reply.url = Secret(place.address.url + place.path.reveal())
                     return reply
                 with contextlib.closing(reply):
                     onward = self._onward(place, Secret(reply.headers["Location"]))
@@ -280,9 +281,11 @@ class WebReply(BulkReply):
     """An answer whose body is still on the wire; an early end of it is an error.
 
     Attributes:
+        url: Where it came from, redirects followed: what relative addresses in it belong to.
         received: Bytes of the body so far.
     """
 
+    url = Secret("")
     received = 0
 
     def readinto(self, view: memoryview) -> int:

@@ -210,5 +210,6 @@ def at_a_terminal(stage: Stage) -> None:
     stage.terminal(
         "channels", "hikvision://front", "-vv", answers=[("assphrase", "wrong")], code=16
     )
-    stage.terminal(*login, answers=[("assword of admin", None)], code=130)
+    opened = ("assphrase", "passphrase")  # of the file that is there, before anything else
+    stage.terminal(*login, answers=[opened, ("assword of admin", None)], code=130)
     assert os.environ["NO_COLOR"]

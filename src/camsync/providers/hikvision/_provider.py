@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 
 from ..._cancel import CancelToken
-from ..._retry import RetryPolicy
+from ..._retry import RetryPolicy, as_policy
 from ..._scrub import Scrubber
 from ..._secret import Secret
 from ..._time import DeviceClock, TimeSpan, WireTime, ZMeaning, utcnow
@@ -30,6 +30,7 @@ from ...models import (
     RecordingKind,
     Volume,
 )
+from ...models._given import as_channel
 from ...transport import Address, TLSPolicy, Transport, Verify
 from ._client import IsapiClient
 from ._clock import Look, given_meaning, measure_meaning, read_time, zone_of
@@ -124,7 +125,7 @@ class HikvisionISAPI:
             timeout=timeout,
             allow_basic=allow_basic,
         )
-        self._client = IsapiClient(transport, _as_policy(retry))
+        self._client = IsapiClient(transport, as_policy(retry, RetryPolicy(attempts=3, total=60.0)))
         self._facts = Facts(self._client)
         self._searcher = Searcher(
             self._client, lambda: self._facts.lists().kind, recall_dialect(learnt or {})
@@ -224,7 +225,7 @@ class HikvisionISAPI:
             CamsyncError: The device cannot be asked. What was yielded before stays valid.
         """
         clock = self._known_clock()
-        own = self._facts.own(_as_channel(channel).device)
+        own = self._facts.own(as_channel(channel).device)
         maker = Maker(
             device=own,
             clock=clock,
@@ -251,7 +252,7 @@ class HikvisionISAPI:
             ConfigurationError: The channel belongs to another device.
             UnsupportedError: The device (some cameras) has no such calendar.
         """
-        self._facts.own(_as_channel(channel).device)
+        self._facts.own(as_channel(channel).device)
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
         return tuple(self._searcher.days(track_id, month.year, month.month))
 
@@ -376,20 +377,3 @@ class HikvisionISAPI:
             return [(first.wall, last.wall) for first, last in pairs if first.offset is None]
 
         return look
-
-
-def _as_policy(value: object) -> RetryPolicy:
-    if value is None:
-        return RetryPolicy(attempts=3, total=60.0)
-    if isinstance(value, RetryPolicy):
-        return value
-    msg = f"retry must be a RetryPolicy, not {value!r}"
-    raise ConfigurationError(msg, next_step="for example RetryPolicy(attempts=3)")
-
-
-def _as_channel(value: object) -> Channel:
-    """Refuse a channel's number or name where the channel itself is needed."""
-    if isinstance(value, Channel):
-        return value
-    msg = f"a Channel is needed, not {value!r}"
-    raise ConfigurationError(msg, next_step="take one from channels()")

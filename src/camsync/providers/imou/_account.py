@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..._secret import Secret
-from ...transport import Address
+from ...transport import Address, is_loopback
 from ._client import ImouClient
-from ._regions import REGIONS
+from ._regions import REGIONS, no_such_region
 
 
 def open_account(
@@ -23,7 +23,7 @@ def open_account(
 
     Args:
         host: A data centre's code (``sg``, ``fk``, ``or``, ``cn``), or the host of a simulator or
-            a gateway.
+            a gateway; one without a dot needs a *port*.
         port: For such a host.
         https: Use TLS with such a host; the vendor's are never spoken to without.
         options: Passed on to `ImouClient`.
@@ -32,7 +32,9 @@ def open_account(
         ConfigurationError: An argument is unusable.
     """
     app_secret = Secret.of(app_secret)  # first of all: tracebacks can show arguments
-    if host in REGIONS and port is None:
+    if port is None and host.lower() in REGIONS:
         return ImouClient(app_id, app_secret, region=host, **options)
+    if port is None and set(host).isdisjoint(".:") and not is_loopback(host):
+        raise no_such_region(host)
     place = Address.of(host, port, secure=https)
     return ImouClient(app_id, app_secret, base_url=place.url, **options)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
+import weakref
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -33,9 +35,13 @@ _log = logging.getLogger("camsync.imou")
 _FILE: Final = "imou-usage.json"
 _MARK: Final = "camsync_imou_usage"
 _VERSION: Final = 1
+_RAISE_CALLS: Final = "raise max_calls, or wait for the next month"
+_RAISE_BYTES: Final = "raise max_bytes, or wait for the next month"
 BLOCK: Final = 4 * 1024 * 1024
 _CALLS: Final = 10
 """So many bytes and calls are counted ahead, so that not each of them writes the file."""
+_MONTHS: Final = 3
+"""Months that are kept: a clock that is wrong for a while must not make a new one of this month."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,11 +52,13 @@ class Usage:
 
     Attributes:
         account: The app id.
-        month: ``"2026-11"``, in UTC: the vendor begins anew on the 1st.
+        month: ``"2026-11"``, in UTC. Most sources say that the vendor begins anew on the 1st, one
+            says on the day of the month on which the account was registered: not yet verified.
         calls: Requests sent, failed ones included.
         bytes: Media bytes received.
         by_method: Requests per method.
-        max_calls: Your own limit, or None.
+        max_calls: Your own limit of requests, or None.
+        max_bytes: Your own limit of media bytes, or None.
     """
 
     account: str
@@ -105,6 +113,13 @@ class Budget:
         self._spare_calls = 0
         self._spare_bytes = 0
         self._methods: Counter[str] = Counter()
+        _budgets.add(self)
+
+    def _forget_spare(self) -> None:
+        """In a child process: what was counted ahead belongs to the parent, and so does the lock."""
+        self._lock = threading.Lock()
+        self._spare_calls = self._spare_bytes = 0
+        self._methods.clear()
 
     @property
     def usage(self) -> Usage:
@@ -116,12 +131,13 @@ class Budget:
         """
         with self._lock:
             self._roll()
-            used = self._merged(
-                self._fresh(self._memory) if self._memory else self._of(self._read())
-            )
-            return attrs.evolve(
-                used, calls=used.calls - self._spare_calls, bytes=used.bytes - self._spare_bytes
-            )
+            return self._used()
+
+    def _used(self) -> Usage:
+        used = self._merged(self._fresh(self._memory) if self._memory else self._of(self._read()))
+        return attrs.evolve(
+            used, calls=used.calls - self._spare_calls, bytes=used.bytes - self._spare_bytes
+        )
 
     def call(self, method: str) -> None:
         """Count a call that is about to be sent.
@@ -145,22 +161,37 @@ class Budget:
             granted = _CALLS if used.max_calls is None else min(_CALLS, used.max_calls - used.calls)
             if granted <= 0:
                 msg = f"{method}: your {used.max_calls} calls of {used.month} are used up"
-                raise BudgetExceededError(msg)
+                raise BudgetExceededError(msg, next_step=_RAISE_CALLS)
             return attrs.evolve(used, calls=used.calls + granted)
 
         self._change(counted)
         self._spare_calls = granted
 
-    def check_bytes(self) -> None:
+    def check_bytes(self, expected: int | None = None) -> int:
         """Look whether media may be asked for.
 
+        Args:
+            expected: About so many bytes.
+
+        Returns:
+            Bytes that may come before the next look.
+
         Raises:
-            BudgetExceededError: *max_bytes* is reached.
+            BudgetExceededError: *max_bytes* is reached, or would be passed by what is expected.
         """
         with self._lock:
             self._roll()
             if self._spare_bytes <= 0:
                 self._reserve_bytes(1)
+            limit = self._empty.max_bytes
+            if limit is None or expected is None:
+                return self._spare_bytes
+            left = limit - self._used().bytes
+            if expected > left:
+                about = f"this recording has about {_size(expected)}"
+                msg = f"{about}, {_size(left)} are left of max_bytes"
+                raise BudgetExceededError(msg, next_step=_RAISE_BYTES)
+            return self._spare_bytes
 
     def count(self, received: int) -> None:
         """Count media bytes as they come.
@@ -191,7 +222,7 @@ class Budget:
         self._spare_bytes += granted
         if passed is not None:
             msg = f"your {passed.max_bytes} media bytes of {passed.month} are used up"
-            raise BudgetExceededError(msg)
+            raise BudgetExceededError(msg, next_step=_RAISE_BYTES)
 
     def settle(self) -> None:
         """Give back what was counted ahead; at the end of a download, and of the program."""
@@ -225,7 +256,7 @@ class Budget:
             with locked(self._path):
                 book = self._read()
                 used = self._merged(change(self._of(book)))
-                book[used.account] = _written(used)
+                book[used.account] = _entry(used, book.get(used.account, {}))
                 _write(self._path, book)
         except StoreUnavailableError as error:
             if (self._empty.max_calls, self._empty.max_bytes) != (None, None):
@@ -250,23 +281,64 @@ class Budget:
         return accounts
 
     def _of(self, book: Mapping[str, Any]) -> Usage:
-        entry = book.get(self._empty.account, {})
+        """Return this month's counts; other months have to make sense as well."""
         try:
-            used = attrs.evolve(
-                self._empty,
-                month=str(entry.get("month", "")),
-                calls=int(entry.get("calls", 0)),
-                bytes=int(entry.get("bytes", 0)),
-                by_method={
-                    str(key): int(value) for key, value in entry.get("by_method", {}).items()
-                },
-            )
-        except (AttributeError, TypeError, ValueError) as error:
+            months = _months(book.get(self._empty.account, {}))
+            found = {month: self._used_in(month, entry) for month, entry in months.items()}
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise _damaged(self._path) from error
-        return self._fresh(used)
+        return found.get(self._month, attrs.evolve(self._empty, month=self._month))
+
+    def _used_in(self, month: str, entry: Mapping[str, Any]) -> Usage:
+        return attrs.evolve(
+            self._empty,
+            month=month,
+            calls=int(entry.get("calls", 0)),
+            bytes=int(entry.get("bytes", 0)),
+            by_method={str(key): int(value) for key, value in entry.get("by_method", {}).items()},
+        )
 
     def _fresh(self, used: Usage) -> Usage:
         return used if used.month == self._month else attrs.evolve(self._empty, month=self._month)
+
+
+def _size(count: int) -> str:
+    """Return a count of bytes in a unit that people read."""
+    for unit, digits, power in (("GB", 1, 9), ("MB", 1, 6), ("kB", 0, 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:.{digits}f} {unit}"
+    return f"{count} bytes"
+
+
+_budgets: weakref.WeakSet[Budget] = weakref.WeakSet()
+
+
+def _forget_spares() -> None:
+    for budget in list(_budgets):
+        budget._forget_spare()  # noqa: SLF001 - its own module
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_forget_spares)
+
+
+def _months(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what an account has used, by month."""
+    return {str(entry.get("month", "")): entry, **dict(entry.get("others", {}))}
+
+
+def _entry(used: Usage, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Write this month into what is kept of an account: the latest months, and this one."""
+    months = {month: one for month, one in _months(before).items() if month}
+    months[used.month] = _written(used)
+    kept = {*sorted(months)[-_MONTHS:], used.month}
+    latest = max(kept)
+    others = {month: _counts(months[month]) for month in sorted(kept) if month != latest}
+    return {**_counts(months[latest]), "month": latest, **({"others": others} if others else {})}
+
+
+def _counts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "others"}
 
 
 def _written(used: Usage) -> dict[str, Any]:

@@ -13,28 +13,25 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import attrs
-
-from ..._cancel import pause
+from ..._cancel import CancelToken, check_cancelled, pause
 from ..._retry import RetryPolicy, call
 from ..._secret import Secret
-from ..._time import UTC, utcnow
+from ..._time import utcnow
 from ...errors import (
     AuthenticationError,
     CamsyncError,
     ClockSkewError,
     DeviceAsleepError,
-    DeviceBusyError,
     PermissionDeniedError,
-    ProtocolError,
-    RequestRejectedError,
-    UnreachableError,
     UnsupportedError,
 )
 from ...transport import Answer, Web, is_loopback, read_url
+from ._advice import in_the_cloud
+from ._aside import aside, waiting
 from ._budget import Budget
 from ._codes import OK, WRONG_SIGNATURE, error_of, family_of
 from ._parse import Result, malformed, number, read_result, text
+from ._refusals import LOGIN, Stops, check_status, login_refused
 from ._regions import is_platform
 from ._sign import Signer
 from ._token import Token, Tokens
@@ -42,8 +39,6 @@ from ._token import Token, Tokens
 
 _log = logging.getLogger("camsync.imou")
 _wire = logging.getLogger("camsync.wire")
-LOGIN: Final = "accessToken"
-PLAY: Final = "createDeviceRecordHls"
 _STALE: Final = frozenset({"TK1002", "TK1003", "OP1007"})
 _REFUSED: Final = frozenset({"secret", "frozen"})
 _SHOWN: Final = frozenset(
@@ -51,15 +46,8 @@ _SHOWN: Final = frozenset(
     | {"pageSize", "queryRange", "recordType", "source", "streamId", "type", "year"}
 )
 _AWAKE: Final = 4.0  # seconds that a camera needs to wake up
-
-
-@attrs.frozen
-class _Stop:
-    """Why nothing more is sent, and until when."""
-
-    result: Result
-    method: str
-    until: dt.datetime | None
+_USELESS: Final = 60.0
+"""Seconds in which no new session is begun for a method that has just refused a new one."""
 
 
 class Caller:
@@ -84,7 +72,7 @@ class Caller:
         budget: Budget,
         retry: RetryPolicy,
         wake: bool = False,
-        sleep: Callable[[float], None] = pause,
+        sleep: Callable[..., None] = pause,
         now: Callable[[], dt.datetime] = utcnow,
     ) -> None:
         self.app_id = app_id
@@ -101,86 +89,136 @@ class Caller:
         self._sleep = sleep
         self._now = now
         self._lock = threading.Lock()
-        self._stopped: dict[str, _Stop] = {}
+        self._stops = Stops()
+        self._swapped = False  # the way to sign was changed since a call last worked
+        self._useless: dict[str, float] = {}  # when another token did not help a method
 
     def __repr__(self) -> str:
         return f"<Caller {self.app_id} at {self.root}>"
 
-    def call(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(
+        self, method: str, params: Mapping[str, Any], *, cancel: CancelToken | None = None
+    ) -> Mapping[str, Any]:
         """Call *method* and return its data. A refused token is replaced once.
+
+        Args:
+            cancel: Ends every wait, also that for an answer.
 
         Raises:
             BudgetExceededError: Your own limit would be passed.
+            CancelledError: *cancel* was set.
             CamsyncError: The cloud refuses, or cannot be asked.
         """
         try:
-            return self._with_token(method, params)
+            return self._with_token(method, params, cancel)
         except DeviceAsleepError:
             if not self._wake or "deviceId" not in params:
                 raise
-        self._with_token("wakeUpDevice", {"deviceId": params["deviceId"]})
-        self._sleep(_AWAKE)
-        return self._with_token(method, params)
+        self._with_token("wakeUpDevice", {"deviceId": params["deviceId"]}, cancel)
+        waiting(self._sleep, _AWAKE, cancel)
+        return self._with_token(method, params, cancel)
 
-    def _with_token(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        token = self.tokens.current()
+    def _with_token(
+        self, method: str, params: Mapping[str, Any], cancel: CancelToken | None
+    ) -> Mapping[str, Any]:
+        token = aside(self.tokens.current, cancel)
         try:
-            return self._tried(method, params, token)
+            return self._signed(method, params, token, cancel)
         except CamsyncError as error:
             if error.vendor_code not in _STALE:
                 token.worked = token.worked or error.vendor_code is not None
                 raise
-        return self._tried(method, params, self.tokens.current(refused=token))
+            if time.monotonic() - self._useless.get(method, float("-inf")) < _USELESS:
+                raise  # another token has just not helped this method
+        other = aside(lambda: self.tokens.current(refused=token), cancel)
+        try:
+            return self._signed(method, params, other, cancel)
+        except CamsyncError as error:
+            if error.vendor_code in _STALE:
+                self._useless[method] = time.monotonic()
+            raise
 
-    def _tried(self, method: str, params: Mapping[str, Any], token: Token) -> Mapping[str, Any]:
+    def _signed(
+        self, method: str, params: Mapping[str, Any], token: Token, cancel: CancelToken | None
+    ) -> Mapping[str, Any]:
+        """Try; if the login was fine with a signature and this is not, with the other one, once."""
         signer = self.signer or self._signers[0]
+        try:
+            return self._tried(method, params, signer, token, cancel)
+        except AuthenticationError as error:
+            if not self._is_doubtful(error.vendor_code or "", method, signer):
+                raise
+        with self._lock:
+            if self.signer is signer:
+                self._signers = (*(one for one in self._signers if one is not signer), signer)
+                self.signer, self._swapped = self._signers[0], True
+        return self._tried(method, params, self.signer or self._signers[0], token, cancel)
+
+    def _is_doubtful(self, code: str, method: str, signer: Signer) -> bool:
+        """Whether a refused signature may only be of the wrong kind."""
+        if method == LOGIN:
+            return code in WRONG_SIGNATURE
+        refused = code in WRONG_SIGNATURE and family_of(code) in _REFUSED
+        untried = self.signer is not signer or not self._swapped
+        return refused and len(self._signers) > 1 and untried
+
+    def _tried(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        signer: Signer,
+        token: Token | None,
+        cancel: CancelToken | None,
+    ) -> Mapping[str, Any]:
         data = call(
             self._retry,
-            lambda: self._once(method, params, signer, token.value),
-            sleep=lambda seconds, _cancel: self._sleep(seconds),
+            lambda: self._once(method, params, signer, token.value if token else None, cancel),
+            cancel=cancel,
+            sleep=lambda seconds, cancel: waiting(self._sleep, seconds, cancel),
         )
-        token.worked = True
+        if token is not None:
+            token.worked, self._swapped = True, False
         return data
 
     def _login(self) -> Token:
         """Ask for a token; the way to sign that works is remembered."""
-        self._check_stopped(LOGIN)
+        self._stops.check(LOGIN, {}, self._now())
         refused: list[CamsyncError] = []
         for signer in self._signers:
             try:
-                data = self._login_signed(signer)
+                token = self._begun(self._tried(LOGIN, {}, signer, None, None))
             except CamsyncError as error:
                 if error.vendor_code not in WRONG_SIGNATURE:
                     if isinstance(error, UnsupportedError | PermissionDeniedError):
-                        raise _login_refused(error) from error
+                        self._stops.stop(Result(error.vendor_code or "", "", {}), LOGIN)
+                        raise login_refused(error) from error
                     raise
                 refused.append(error)
                 continue
             self.signer = signer
             self._signers = (signer, *(one for one in self._signers if one is not signer))
-            return self._begun(data)
-        raise self._refuse(refused[0].vendor_code or "")
+            return token
+        raise self._refuse([error.vendor_code or "" for error in refused])
 
-    def _login_signed(self, signer: Signer) -> Mapping[str, Any]:
-        return call(
-            self._retry,
-            lambda: self._once(LOGIN, {}, signer, None),
-            sleep=lambda seconds, _cancel: self._sleep(seconds),
-        )
+    def _refuse(self, codes: list[str]) -> CamsyncError:
+        """Send nothing more after a refused login: each try is counted and paid.
 
-    def _refuse(self, code: str) -> CamsyncError:
-        """Send nothing more after a refused login: each try is counted and paid."""
+        Of several refusals that one counts which says most: a wrong signature may also be answered
+        like an unknown method.
+        """
+        code = next((one for one in codes if family_of(one) in _REFUSED), codes[0])
         tried = " and ".join(signer.name for signer in self._signers)
         result = Result(code, f"signature {tried} tried", {})
-        if family_of(code) in _REFUSED:
-            self._stop("", result, LOGIN, None)
-        return _login_refused(error_of(code, result.msg, LOGIN))
+        self._stops.stop(result, LOGIN)
+        return login_refused(error_of(code, result.msg, LOGIN))
 
     def _begun(self, data: Mapping[str, Any]) -> Token:
         value, seconds = data.get("accessToken"), number(data.get("expireTime"))
+        domain = text(data, "currentDomain")
+        del data  # what else is in it may be a token under another name
         if not isinstance(value, Secret) or not value or seconds is None:
             raise malformed(LOGIN, "has no token")
-        self._follow(text(data, "currentDomain"))
+        self._follow(domain)
         return Token.of(value, seconds)
 
     def _follow(self, domain: str) -> None:
@@ -197,30 +235,40 @@ class Caller:
         if here or (is_platform(url) and is_platform(self._web.home.url)):
             self.root = place.url
         elif place != self._web.home:
-            _log.warning("the cloud names %s to go to, which is not the vendor's: ignored", place)
+            home = self._web.home
+            ours = "the vendor" if is_platform(home.url) else home.url
+            what = "the cloud names %s to go to, which does not belong to %s: ignored"
+            _log.warning(what, place, ours)
 
     def _once(
-        self, method: str, params: Mapping[str, Any], signer: Signer, token: Secret | None
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        signer: Signer,
+        token: Secret | None,
+        cancel: CancelToken | None,
     ) -> Mapping[str, Any]:
         """Send one request, counted first."""
-        self._check_stopped(method)
+        check_cancelled(cancel)
+        self._stops.check(method, params, self._now())
         self._budget.call(method)
         begun = time.monotonic()
         shown = {key: value for key, value in params.items() if key in _SHOWN}
         try:
-            answer = self._web.post(
-                f"{self.root}/openapi/{method}", self._envelope(params, signer, token)
-            )
+            url, envelope = f"{self.root}/openapi/{method}", self._envelope(params, signer, token)
+            answer = aside(lambda: self._web.post(url, envelope), cancel)
         except CamsyncError as error:
             _wire.debug("%s %s failed: %s", method, shown, type(error).__name__)
+            in_the_cloud(error)
             raise
         elapsed = (time.monotonic() - begun) * 1000
         self._note_date(answer)
-        _check_status(answer, method)
-        result = self._without_secrets(read_result(answer.body, method), token)
+        check_status(answer, method)
+        result = read_result(answer.body, method, (self._secret, token))
         _wire.debug("%s %s -> %s in %.0f ms", method, shown, result.code, elapsed)
         if result.code != OK:
-            raise self._failure(result, method)
+            decided = not self._is_doubtful(result.code, method, signer)
+            raise self._failure(result, method, params, decided=decided)
         return result.data
 
     def _envelope(self, params: Mapping[str, Any], signer: Signer, token: Secret | None) -> Secret:
@@ -243,12 +291,6 @@ class Caller:
             )
         )
 
-    def _without_secrets(self, result: Result, token: Secret | None) -> Result:
-        for secret in (self._secret, token):
-            if secret:
-                result = attrs.evolve(result, msg=result.msg.replace(secret.reveal(), "***"))
-        return result
-
     def _note_date(self, answer: Answer) -> None:
         """Measure this computer's clock against the cloud's."""
         try:
@@ -258,78 +300,23 @@ class Caller:
         if theirs.tzinfo is not None:
             self.skew = self._now() - theirs
 
-    def _failure(self, result: Result, method: str) -> CamsyncError:
+    def _failure(
+        self, result: Result, method: str, params: Mapping[str, Any], *, decided: bool
+    ) -> CamsyncError:
         error = error_of(result.code, result.msg, method)
         if isinstance(error, ClockSkewError) and self.skew is not None:
             seconds = int(self.skew.total_seconds())
             word = "ahead of" if seconds > 0 else "behind"
             error.message += f"; this computer's clock is {abs(seconds)} s {word} the cloud's"
-        self._remember(result, method)
+        if decided and family_of(result.code) in _REFUSED:
+            self._stops.stop(result, method)
+        self._stops.remember(result, method, params, self._now())
         return error
-
-    def _remember(self, result: Result, method: str) -> None:
-        """Note what makes further calls useless: used-up quotas, and a refused login."""
-        today = self._now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        tomorrow = today + dt.timedelta(days=1)
-        next_month = (today.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-        ends: dict[str, tuple[str, dt.datetime]] = {
-            "OP1011": (method, tomorrow),
-            "OP1013": ("", next_month),
-            "OP1014": ("", tomorrow),
-            "FL1004": (PLAY, tomorrow),
-            "FL1005": (PLAY, tomorrow),
-        }
-        if result.code in ends:
-            what, until = ends[result.code]
-            self._stop(what, result, method, until)
-        undecided = method == LOGIN and result.code in WRONG_SIGNATURE
-        if family_of(result.code) in _REFUSED and not undecided:
-            self._stop("", result, method, None)
-
-    def _stop(self, what: str, result: Result, method: str, until: dt.datetime | None) -> None:
-        with self._lock:
-            self._stopped[what] = _Stop(result, method, until)
-
-    def _check_stopped(self, method: str) -> None:
-        """Raise again what ended all calls of this account, or of *method*; nothing is sent."""
-        with self._lock:
-            found = [self._stopped[what] for what in ("", method) if what in self._stopped]
-        for stop in found:
-            if stop.until is None or self._now() < stop.until:
-                error = error_of(stop.result.code, stop.result.msg, stop.method)
-                error.message += "; nothing more was sent"
-                raise error
 
     def retry(self) -> None:
         """Forget refused logins and used-up quotas, and log in anew."""
+        self._stops.clear()
         with self._lock:
-            self._stopped.clear()
+            self._useless.clear()
+            self._swapped = False
         self.tokens.forget()
-
-
-def _login_refused(error: CamsyncError) -> AuthenticationError:
-    """Make a refused login of a refusal that, of any other method, would mean less."""
-    return AuthenticationError(
-        error.message, next_step=error.next_step, vendor_code=error.vendor_code
-    )
-
-
-def _check_status(answer: Answer, method: str) -> None:
-    """Raise for anything but 200: failures of the platform itself come with 200 and a code."""
-    status = answer.status
-    if status == 200:  # noqa: PLR2004
-        return
-    msg = f"{method}: the cloud answers with HTTP {status}"
-    wish = answer.headers.get("Retry-After", "")
-    wait = float(wish) if wish.isdecimal() and wish.isascii() and len(wish) < 6 else None  # noqa: PLR2004
-    if status in {429, 503}:
-        raise DeviceBusyError(msg, http_status=status, retry_after=wait)
-    if status >= 500:  # noqa: PLR2004
-        raise UnreachableError(
-            msg, http_status=status, next_step="try again later: the cloud has trouble"
-        )
-    if status >= 400:  # noqa: PLR2004
-        raise RequestRejectedError(
-            msg, http_status=status, next_step="check region and base URL: this is not the platform"
-        )
-    raise ProtocolError(msg, http_status=status, next_step="check region and base URL")

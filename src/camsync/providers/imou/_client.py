@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-import time
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,16 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from ..._cancel import CancelToken
-from ..._retry import RetryPolicy
+from ..._retry import RetryPolicy, as_policy
 from ..._secret import Secret
 from ..._time import TimeSpan
-from ...errors import (
-    ConfigurationError,
-    DeviceOfflineError,
-    NoLocalStorageError,
-    RecordingNotFoundError,
-    UnsupportedError,
-)
+from ...errors import ConfigurationError, RecordingNotFoundError
 from ...models import (
     Capability,
     Channel,
@@ -31,24 +23,26 @@ from ...models import (
     RecordingKey,
     RecordingKind,
     Volume,
-    VolumeState,
 )
+from ...models._given import as_channel, as_key, as_recording, as_span
 from ...provider import ByteStream
 from ...transport import Verify, Web, checked_timeout
 from ._budget import Budget, Usage
 from ._call import Caller
+from ._cards import cards_among, cards_of
 from ._diagnose import Diagnosis
-from ._inventory import card_in_state, channels_of, chosen, device_of, volume_of
+from ._inventory import channels_of, chosen, device_of
+from ._listing import Listing
 from ._openapi import OpenApi
 from ._playing import Playing, Support
-from ._regions import media_host_allowed, root_of
+from ._regions import checked_id, media_host_allowed, root_of
 from ._search import Search, Storage, places_of
 from ._sign import Signer, signers
-from ._wire import PROVIDER, Plan, RawDevice, Wire
+from ._wire import PROVIDER, Place, Plan, Wire
 from ._zones import Zone, Zones
 
 
-_LISTING_LIFE: Final = 60.0
+USUAL_RETRY: Final = RetryPolicy(attempts=3, total=60.0, initial=0.3)
 _AROUND: Final = dt.timedelta(seconds=1)
 _BASE: Final = Capability.SEARCH | Capability.DOWNLOAD | Capability.STORAGE
 
@@ -63,11 +57,14 @@ class ImouClient:
     - `devices`: 1 per 50 devices, and at most 1 more when their number is a multiple of 50;
       `channels` and `storage` use that list for a minute;
     - `search`: per channel and local day, 1 per 100 recordings in the cloud and 1 per 30 on the
-      card (and 1 more for a last page that is full); from three days of a month on, 1 for that
+      card (29 from its second page on; 1 more for a last page that is full); once per account 1
+      to learn how the cloud lists; from three days of a month on, 1 for that
       month's calendar, which saves the days without recordings in the cloud; once per device, 1
-      or 2 for its time zone unless *timezone* says it;
+      or 2 for its time zone, unless *timezone* or *learnt* says it; with *kinds*, the cloud's
+      pages hold 30 instead of 100;
     - `storage`: 2 per device that is online, 1 without a card;
-    - `plan`: none when the list says it, else 1 or 2;
+    - `plan`: none when the list says it, else 1 for up to 50 devices together, and 1 more for a
+      channel that is not in its answer;
     - `open`: 1, plus 1 whenever its URL has expired; its bytes count as media traffic.
 
     Not yet tried against the vendor's servers by this project: written from captured answers, the
@@ -80,8 +77,8 @@ class ImouClient:
         base_url: Instead of a region, for a simulator or a gateway.
         sign: ``"md5"``, ``"hmac"``, a signer, or ``"auto"`` to find out at the login.
         timezone:
-            The devices' time zone (tzinfo, ``"Asia/Ho_Chi_Minh"``, ``"+08:00"``), or a mapping
-            from device ids; None to ask each device.
+            The devices' time zone (tzinfo, ``"Europe/Berlin"``, ``"+08:00"``), or a mapping from
+            device ids; None to ask each device.
         storage: Where `search` looks: ``"cloud"``, ``"sd"`` or ``"both"``.
         timeout: Seconds to connect, and seconds of silence, before giving up; one number for both.
         verify: True for public roots, or the CA file of a proxy that inspects TLS.
@@ -90,7 +87,9 @@ class ImouClient:
         max_bytes: Media bytes a month after which nothing more is fetched.
         usage: The file that counts; None for ``imou-usage.json`` in camsync's own folder.
         wake: Wake sleeping devices; that drains their batteries.
-        learnt: What `learnt` gave earlier: hints that save questions.
+        learnt:
+            What `learnt` gave earlier: hints that save questions. Zones in it count for 30 days;
+            then their devices are asked again.
 
     Raises:
         ConfigurationError: An argument is unusable.
@@ -118,9 +117,7 @@ class ImouClient:
         learnt: Mapping[str, Any] | None = None,
     ) -> None:
         app_secret = Secret.of(app_secret)  # first of all: tracebacks can show arguments
-        if not str(app_id).strip() or not app_secret:
-            msg = "app_id and app_secret must not be empty"
-            raise ConfigurationError(msg, next_step="take both from the vendor's developer console")
+        app_id = checked_id(app_id, app_secret)
         known = learnt or {}
         root = root_of(region, base_url, known.get("host"))
         web = Web(
@@ -133,14 +130,14 @@ class ImouClient:
         caller = Caller(
             web,
             root,
-            app_id.strip(),
+            app_id,
             app_secret,
             signers=signers(sign, known.get("sign")),
             budget=budget,
-            retry=_as_policy(retry),
+            retry=as_policy(retry, USUAL_RETRY),
             wake=wake,
         )
-        self._join(OpenApi(caller, web), web, budget, timezone, storage)
+        self._join(OpenApi(caller, web), web, budget, timezone, storage, known)
 
     @classmethod
     def over(
@@ -168,16 +165,18 @@ class ImouClient:
         budget: Budget,
         timezone: Zone | Mapping[str, Zone] | None,
         storage: Storage,
+        learnt: Mapping[str, Any] | None = None,
     ) -> None:
-        places_of(storage)
-        self._wire = wire
+        learnt = learnt or {}
+        self._hints = {key: learnt[key] for key in ("sign", "host") if key in learnt}
         self._web = web
         self._budget = budget
-        self._zones = Zones(timezone, wire.zone)
+        self._zones = Zones(timezone, wire.zone, learnt=learnt.get("zones"))
+        self._places = places_of(storage)
         self._storage: Storage = storage
-        self._lock = threading.Lock()
-        self._listing: list[RawDevice] = []
-        self._listed = float("-inf")
+        self._wire = wire
+        self._listing = Listing(wire)
+        self._reaching: dict[Place, bool] = {}
         self._playing = Playing(wire, web, budget)
 
     @property
@@ -187,8 +186,13 @@ class ImouClient:
 
     @property
     def learnt(self) -> Mapping[str, Any]:
-        """What was found out so far, as JSON values for a profile: signature and host."""
-        return self._wire.learnt
+        """What was found out so far, as JSON values for a profile: signature, host, and zones.
+
+        ``zones`` holds the time zones that devices have told; without any, it is missing. What was
+        given as *learnt* is in here too.
+        """
+        zones = self._zones.learnt
+        return {**self._hints, **self._wire.learnt, **({"zones": zones} if zones else {})}
 
     @property
     def usage(self) -> Usage:
@@ -206,7 +210,12 @@ class ImouClient:
             AuthenticationError: The login is refused.
             CamsyncError: The cloud cannot be asked or makes no sense.
         """
-        return tuple(device_of(one) for one in self._fresh())
+        return tuple(device_of(one) for one in self._listing.fresh())
+
+    @property
+    def names(self) -> Mapping[str, Sequence[str]]:
+        """What each device and its channels were called when last listed, by device id."""
+        return self._listing.names()
 
     def channels(self, device: Device | None = None) -> Sequence[Channel]:
         """List the channels of *device*, or of all; from the list of the last minute, if there is one.
@@ -215,40 +224,35 @@ class ImouClient:
             ConfigurationError: *device* is not the account's.
             CamsyncError: The cloud cannot be asked.
         """
-        found = chosen(self._recent(), device)
+        found = chosen(self._listing.recent(), device)
         return tuple(channel for one in found for channel in channels_of(one))
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:
         """List the memory cards; no card, and one that cannot be asked, are states of a volume.
 
+        Of all devices, one that is only shared, has no licence or is busy has a card in the state
+        ``UNKNOWN``, and what the cloud said as ``raw["problem"]``. It costs 2 calls per device that
+        is online, 1 without a card.
+
         Raises:
             ConfigurationError: *device* is not the account's.
-            CamsyncError: The cloud cannot be asked.
+            PermissionDeniedError: *device* was given, and is only shared.
+            CamsyncError: The cloud, or the *device* that was given, cannot be asked.
         """
-        found = chosen(self._recent(), device)
-        return tuple(card for one in found for card in self._cards(one))
-
-    def _cards(self, device: RawDevice) -> list[Volume]:
-        if not device.channels:  # a gateway, a socket
-            return []
-        if device.status == "offline":  # that call would be for nothing
-            return [card_in_state(device.id, VolumeState.OFFLINE)]
-        try:
-            return [volume_of(device.id, self._wire.storage(device.id))]
-        except NoLocalStorageError:
-            return [card_in_state(device.id, VolumeState.MISSING)]
-        except UnsupportedError:
-            return []
-        except DeviceOfflineError:
-            return [card_in_state(device.id, VolumeState.OFFLINE)]
+        found = chosen(self._listing.recent(), device)
+        ask = cards_among if device is None else cards_of
+        return tuple(card for one in found for card in ask(self._wire, one))
 
     def plan(self, channel: Channel) -> Plan:
         """Say what state the cloud recording plan of *channel* is in.
 
+        It costs nothing when the list of devices has told it. Else 1 call asks for up to 50 devices
+        together, and its answer counts for ten minutes; 1 more for a channel that it leaves out.
+
         Raises:
             CamsyncError: The cloud cannot be asked.
         """
-        listed: Plan = _as_channel(channel).raw.get("plan", "unknown")
+        listed: Plan = as_channel(channel).raw.get("plan", "unknown")
         return listed if listed != "unknown" else self._wire.plan(channel.device, channel.id)
 
     def search(
@@ -262,9 +266,12 @@ class ImouClient:
         """Yield the recordings that overlap *span*: lazily, day by day, oldest first, each once.
 
         When both places are searched, having no plan or no card is no error. A device that is
-        offline is one, because what its card holds would be missing unnoticed.
+        offline is one, because what its card holds would be missing unnoticed: it is raised at the
+        end, behind all that the cloud has.
 
         Args:
+            kinds:
+                Only these. The cloud tells them in pages of 30 instead of 100, so this costs calls.
             storage: Instead of the client's own.
 
         Raises:
@@ -272,14 +279,30 @@ class ImouClient:
             NoCloudPlanError: Only the cloud is searched, and there is no plan.
             NoLocalStorageError: Only the card is searched, and there is none.
             DeviceOfflineError: The card cannot be asked; *storage* ``"cloud"`` does without it.
+            UnsupportedError: *kinds* are asked for, and nobody says of which kind something is.
             CamsyncError: Anything else. What was yielded before stays valid.
         """
         places = places_of(self._storage if storage is None else storage)
-        zone = self._zones.of(_as_channel(channel).device)
-        search = Search(
-            wire=self._wire, channel=channel, zone=zone, span=span, places=places, kinds=kinds
+        yield from self._search(channel, span, places, kinds).run()
+
+    def _search(
+        self,
+        channel: Channel,
+        span: TimeSpan,
+        places: tuple[Place, ...],
+        kinds: Collection[RecordingKind] | None = None,
+    ) -> Search:
+        device, span = as_channel(channel).device, as_span(span)
+        zone = self._zones.of(device)
+        return Search(
+            wire=self._wire,
+            channel=channel,
+            zone=zone,
+            span=span,
+            places=places,
+            kinds=kinds,
+            reaching=self._reaching,
         )
-        yield from search.run()
 
     def locate(self, key: RecordingKey) -> Recording:
         """Find the recording of a stored *key* again, ready to be opened.
@@ -288,16 +311,10 @@ class ImouClient:
             ConfigurationError: It is no key of this provider.
             RecordingNotFoundError: It is not there any more.
         """
-        if key.provider != PROVIDER or key.stream not in {"cloud", "sd"}:
+        if as_key(key).provider != PROVIDER or key.stream not in {"cloud", "sd"}:
             msg = f"{key} is no key of an Imou recording"
             raise ConfigurationError(msg)
-        known = [
-            channel
-            for one in self._recent()
-            for channel in channels_of(one)
-            if (channel.device, channel.id) == (key.device, key.channel)
-        ]
-        channel = known[0] if known else Channel(device=key.device, id=key.channel, name="")
+        channel = self._listing.channel_of(key)
         span = TimeSpan(key.start, key.start + _AROUND)
         place: Storage = "cloud" if key.stream == "cloud" else "sd"
         for recording in self.search(channel, span, storage=place):
@@ -308,7 +325,7 @@ class ImouClient:
 
     def can_download(self, recording: Recording) -> Support:
         """Say whether the bytes of *recording* can be fetched, as far as is known; nothing is sent."""
-        return self._playing.support(recording)
+        return self._playing.support(as_recording(recording))
 
     def open(
         self, recording: Recording, *, offset: int = 0, cancel: CancelToken | None = None
@@ -320,32 +337,39 @@ class ImouClient:
 
         Raises:
             ConfigurationError: It is no recording of this provider, or comes from no search.
-            BudgetExceededError: *max_calls* or *max_bytes* is reached.
+            BudgetExceededError: *max_calls* or *max_bytes* is reached; or it has more bytes, by its
+                ``size_hint``, than are left of *max_bytes*. Nothing was asked for then.
             DownloadUnsupportedError: Account, region or device do not allow it.
             CamsyncError: Anything else that went wrong.
         """
         del offset
-        return self._playing.open(recording, cancel)
+        return self._playing.open(as_recording(recording), cancel)
 
     def diagnose(self) -> Iterator[Check]:
         """Test the connection step by step, from the host to the download; this costs calls.
 
         Steps: host, clock, login, devices, plan, card, search, download, quota. Each is yielded
         when it is done, with what was seen and what to do about it; nothing is raised.
+
+        The calls: 1 or 2 for the login, 1 per 50 devices, those of `plan` for the first five
+        channels, 2 per card of the first five devices, for each of the first three channels and
+        each place 1 when something was recorded in the last two hours (else 3), plus 1 or 2 for a
+        time zone that is not known, and 1 for a playlist. No media is fetched.
         """
         return Diagnosis(
             wire=self._wire,
-            list_devices=self._fresh,
+            list_devices=self._listing.fresh,
             list_channels=lambda: list(self.channels()),
             plan=self.plan,
-            cards=self._cards,
-            search=self.search,
+            cards=lambda device: cards_among(self._wire, device),
+            sample=lambda channel, span: self._search(channel, span, self._places).sample(),
             usage=lambda: self.usage,
         ).run()
 
     def retry_login(self) -> None:
         """Forget a refused login, a used-up quota and refused downloads: the next call tries again."""
         self._wire.retry_login()
+        self._zones.forget()
         self._playing.reset()
 
     def close(self) -> None:
@@ -363,33 +387,7 @@ class ImouClient:
     def __repr__(self) -> str:
         # Unfinished, it is still shown by tracebacks that print variables.
         wire = getattr(self, "_wire", None)
-        return f"<ImouClient {'unusable' if wire is None else wire.account}>"
-
-    def _fresh(self) -> list[RawDevice]:
-        found = self._wire.devices()
-        with self._lock:
-            self._listing, self._listed = found, time.monotonic()
-        return found
-
-    def _recent(self) -> list[RawDevice]:
-        with self._lock:
-            if time.monotonic() - self._listed <= _LISTING_LIFE:
-                return self._listing
-        return self._fresh()
-
-
-def _as_policy(value: object) -> RetryPolicy:
-    if value is None:
-        return RetryPolicy(attempts=3, total=60.0, initial=0.3)
-    if isinstance(value, RetryPolicy):
-        return value
-    msg = f"retry must be a RetryPolicy, not {value!r}"
-    raise ConfigurationError(msg, next_step="for example RetryPolicy(attempts=3)")
-
-
-def _as_channel(value: object) -> Channel:
-    """Refuse a channel's number or name where the channel itself is needed."""
-    if isinstance(value, Channel):
-        return value
-    msg = f"a Channel is needed, not {value!r}"
-    raise ConfigurationError(msg, next_step="take one from channels()")
+        if wire is None:
+            return "<ImouClient unusable>"
+        host = str(wire.learnt.get("host", self._web.home.url)).partition("://")[2]
+        return f"<ImouClient {wire.account} at {host}, storage={self._storage!r}>"

@@ -95,6 +95,11 @@ _FAMILIES: Final = {
     "unsupported": Family(
         UnsupportedError, "the device cannot do this", "update its firmware, or do without"
     ),
+    "own key": Family(
+        UnsupportedError,
+        "the owner has set an encryption key of their own",
+        "switch it off in the Imou app (for new footage), or watch it there",
+    ),
     "no card": Family(NoLocalStorageError, "the device has no memory card"),
     "no plan": Family(NoCloudPlanError, "there is no cloud recording plan"),
     "plan": Family(
@@ -109,6 +114,17 @@ _FAMILIES: Final = {
         DeviceFaultError,
         "it has no address to play this from",
         "check that the device is online, and try again in a few minutes",
+    ),
+    "day": Family(
+        QuotaError,
+        "the calls that this account has a day are used up",
+        "wait until tomorrow, or buy more in the vendor's console",
+    ),
+    "month": Family(
+        QuotaError,
+        "the calls that this account has a month are used up",
+        "wait for the next month (as most sources say, it begins on the 1st), or buy more in the "
+        "vendor's console",
     ),
     "quota": Family(QuotaError, "the calls of this account are used up"),
     "licence": Family(LicenceError, "the account has no access licence left"),
@@ -146,13 +162,16 @@ _TABLE: Final = {
     "locked": "DV1014 DV1015 DV1042",
     "offline": "DV1007 DV1020 AP1002",
     "asleep": "DV1030",
-    "unsupported": "DV1019 DV1026 40999 13202 ST1010 LV1004 DV1047",
+    "unsupported": "DV1019 DV1026 40999 13202 ST1010 DV1047",
+    "own key": "LV1004",
     "no card": "DV1049 LD1001",
     "no plan": "ST1001 ST1002 ST1004 ST1005 ST1006",
     "plan": "ST1003 ST1007 ST1008 ST1009 ST1011 ST1012",
     "nothing": "OP1019 RC1001",
     "play": "OP1021",
-    "quota": "OP1011 OP1013 OP1014 OP1016",
+    "day": "OP1011 OP1014",
+    "month": "OP1013",
+    "quota": "OP1016",
     "licence": "FL1001",
     "traffic": "FL1002 FL1003 FL1004 FL1005",
     "busy": "SN1005 OP1026 DV1009 DV1010",
@@ -178,6 +197,16 @@ _LETTERS: Final = {
     "US": "permission",
     "WF": "fault",
 }
+_OF_THE_ACCOUNT: Final = frozenset(
+    {"accessToken", "listDeviceDetailsByPage", "deviceBaseList", "deviceOpenList"}
+)
+_OF_A_DEVICE: Final = frozenset(
+    {"asleep", "device", "device login", "no card", "offline", "own key", "unsupported"}
+)
+"""What makes no sense as an answer to a call that names no device: its advice is for a camera."""
+_ASK: Final = (
+    "check region and rights of the app in the vendor's console; ask the vendor, with the code"
+)
 _PREFIX: Final = re.compile(r"(P2P|[A-Z]+)\d+", re.ASCII)
 
 
@@ -197,6 +226,8 @@ def error_of(code: str, msg: str, method: str) -> CamsyncError:
         method: What was called.
     """
     family = _FAMILIES[family_of(code)]
+    if method in _OF_THE_ACCOUNT and family_of(code) in _OF_A_DEVICE:
+        family = attrs.evolve(family, what="the account cannot do this", step=_ASK)
     words = f" ({msg})" if msg else ""
     # Only what may be sent again at once is tried again: each try is counted and paid.
     error = family.error(

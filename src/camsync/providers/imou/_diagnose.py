@@ -1,7 +1,8 @@
 """The connection test of an account: one step after the other, with what was seen and what to do.
 
-It costs calls: the login, a page of devices, a plan per channel and a card per device (for the
-first few), a search of a day, and one request for a playlist when there is something to play.
+It costs calls: the login, a page of devices, the plans of the first few channels (one call for 50
+devices, as a rule), two per card of the first few devices, a look for one recording per channel and
+place for the first three channels, and one request for a playlist when there is something to play.
 """
 
 from __future__ import annotations
@@ -12,20 +13,19 @@ from typing import Final
 import attrs
 
 from ..._time import TimeSpan
-from ...errors import CamsyncError, DownloadUnsupportedError
+from ...errors import CamsyncError, Category, DownloadUnsupportedError
 from ...models import Channel, Check, CheckStatus, Recording, Volume, VolumeState
 from ._budget import Usage
 from ._search import record_of
 from ._way import failed
-from ._wire import Plan, RawDevice, Wire
+from ._wire import CLOUD, SD, Plan, RawDevice, Wire
 
 
 _FEW: Final = 5
 _LOOK_BACK_HOURS: Final = (2, 24)
 _CHANNELS_TO_SEARCH: Final = 3
-_BAD_CARDS: Final = frozenset(
-    {VolumeState.ERROR, VolumeState.UNFORMATTED, VolumeState.OFFLINE, VolumeState.UNKNOWN}
-)
+_PLACES: Final = {CLOUD: "cloud", SD: "card"}
+_BAD_CARDS: Final = frozenset({VolumeState.ERROR, VolumeState.UNFORMATTED, VolumeState.UNKNOWN})
 
 
 @attrs.define(kw_only=True)
@@ -37,17 +37,18 @@ class Diagnosis:
     list_channels: Callable[[], list[Channel]]
     plan: Callable[[Channel], Plan]
     cards: Callable[[RawDevice], list[Volume]]
-    search: Callable[[Channel, TimeSpan], Iterator[Recording]]
+    sample: Callable[[Channel, TimeSpan], Iterator[Recording]]
     usage: Callable[[], Usage]
     _devices: list[RawDevice] = attrs.field(factory=list, init=False)
     _channels: list[Channel] = attrs.field(factory=list, init=False)
     _newest: Recording | None = attrs.field(default=None, init=False)
+    _used_up: Check | None = attrs.field(default=None, init=False)
 
     def run(self) -> Iterator[Check]:
         """Yield the steps' results as they come; steps that cannot run are marked skipped."""
         broken = ""
         for check in self.wire.describe():
-            yield check
+            yield self._noted(check)
             if check.status is CheckStatus.FAILED:
                 broken = check.name
         steps: dict[str, Callable[[], Check]] = {
@@ -65,8 +66,14 @@ class Diagnosis:
             check = self._guarded(name, step)
             if check.status is CheckStatus.FAILED and name == "devices":
                 broken = name
-            yield check
+            yield self._noted(check)
         yield self._guarded("quota", self._quota)
+
+    def _noted(self, check: Check) -> Check:
+        """Note the first step that failed for want of quota: then the quota step is not all right."""
+        if check.category is Category.QUOTA and self._used_up is None:
+            self._used_up = check
+        return check
 
     @staticmethod
     def _guarded(name: str, step: Callable[[], Check]) -> Check:
@@ -107,33 +114,45 @@ class Diagnosis:
             return _skipped("no device has a place for a memory card")
         seen = "; ".join(f"{device.name}: {_card(card)}" for device, card in found)
         seen += self._more(len(self._devices))
-        if any(card.state in _BAD_CARDS for _, card in found):
-            return _warning(seen, "look at these cards in the vendor's app")
-        return _ok(seen)
+        states = {card.state for _, card in found}
+        advice = []
+        if states & _BAD_CARDS:
+            advice.append("look at these cards in the vendor's app")
+        if VolumeState.OFFLINE in states:
+            advice.append("bring the cameras that are offline back: their cards cannot be asked")
+        return _warning(seen, "; ".join(advice)) if advice else _ok(seen)
 
     @staticmethod
     def _more(count: int) -> str:
         return f"; {count - _FEW} more not asked" if count > _FEW else ""
 
     def _search(self) -> Check:
-        """Look at the last two hours, and only if they are empty at the whole day: pages cost calls."""
+        """Look for one recording per channel and place, first among those of two hours.
+
+        Only if there is none at all, the whole day is looked at: pages cost calls.
+        """
         if not self._channels:
             return _skipped("there is no channel")
-        found: list[Recording] = []
+        found: dict[str, list[Recording]] = {}
         problems: dict[str, CamsyncError] = {}
         for hours in _LOOK_BACK_HOURS:
             for channel in self._channels[:_CHANNELS_TO_SEARCH]:
                 try:
-                    found += self.search(channel, TimeSpan.last(hours=hours))
+                    for one in self.sample(channel, TimeSpan.last(hours=hours)):
+                        found.setdefault(channel.name, []).append(one)
                 except CamsyncError as error:  # noqa: PERF203 - one channel must not hide the others
                     problems[channel.name] = error
             if found:
                 break
         if problems and not found:
             raise next(iter(problems.values()))
-        finished = [one for one in found if not one.in_progress]
+        finished = [one for some in found.values() for one in some if not one.in_progress]
         self._newest = max(finished, key=lambda one: one.start, default=None)
-        seen = f"{len(found)} recordings in the last {hours} hours in the first channels"
+        places = "; ".join(
+            f"{name}: {' and '.join(_PLACES[one.key.stream] for one in some)}"
+            for name, some in found.items()
+        )
+        seen = f"recordings of the last {hours} hours: {places or 'none'}"
         if problems:
             told = "; ".join(f"{name}: {error.message}" for name, error in problems.items())
             return _warning(f"{seen}; {told}", next(iter(problems.values())).next_step or "")
@@ -156,6 +175,9 @@ class Diagnosis:
         calls = f"{used.calls} calls" + _of(used.max_calls)
         size = f"{used.bytes} bytes of media" + _of(used.max_bytes)
         seen = f"counted here in {used.month}: {calls}, {size}"
+        if self._used_up is not None:
+            why = f"step '{self._used_up.name}': {self._used_up.seen}"
+            return attrs.evolve(self._used_up, seen=f"{seen}; {why}")
         return _ok(f"{seen}; the vendor's own count may be higher")
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import attrs
 
 from ... import _retry
-from ..._cancel import pause
+from ..._cancel import CancelToken, pause
 from ..._retry import RetryPolicy
 from ..._secret import Secret
 from ...errors import (
@@ -28,6 +28,7 @@ from ...errors import (
 from ._playlist import MOST_SEGMENTS, Allowed, Master, Playlist, Segment, read_playlist
 from ._segments import AddressExpiredError, Loader, Stop
 from ._spool import Spool
+from ._timeline import Timeline
 from ._wire import PlaySource
 
 
@@ -35,11 +36,13 @@ _MOST_WAITS = 5
 """Target durations without a new segment after which a recording is held to have stopped."""
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 30.0
-_SLACK, _SLACK_SHARE = 2.0, 0.05
+_A_SECOND = 1.0
+"""Segments of less may be alike by chance: fillers without a picture."""
+
 _GONE = frozenset({404, 410})
 _logger = logging.getLogger("camsync.imou")
 
-Source = Callable[[], PlaySource]
+Source = Callable[[CancelToken], PlaySource]
 _T = TypeVar("_T")
 
 
@@ -52,20 +55,32 @@ class Bookmark:
         bytes: Bytes before it.
         seconds: Seconds before it, as the playlist says.
         last: The segment before it.
+        timeline: Its length by the time stamps, and where they have to go on.
     """
 
     segments: int = 0
     bytes: int = 0
     seconds: float = 0.0
     last: Segment | None = None
+    timeline: Timeline = attrs.field(factory=Timeline)
 
-    def behind(self, segment: Segment, size: int) -> Bookmark:
-        """Return the place behind *segment*, which stands here."""
+    @classmethod
+    def skipping(cls, segments: int) -> Bookmark:
+        """Return the place behind so many segments of which nothing is known."""
+        return cls(segments=segments, timeline=Timeline(whole=not segments))
+
+    def behind(self, segment: Segment, spool: Spool, usual: float) -> Bookmark:
+        """Return the place behind *segment*, which stands here.
+
+        Raises:
+            ShortReadError: It does not belong here.
+        """
         return Bookmark(
             segments=self.segments + 1,
-            bytes=self.bytes + size,
+            bytes=self.bytes + spool.size,
             seconds=self.seconds + segment.seconds,
             last=segment,
+            timeline=self.timeline.behind(segment, spool.measure, usual),
         )
 
     def fits(self, playlist: Playlist) -> bool:
@@ -92,6 +107,7 @@ class Feed:
         policy: RetryPolicy,
         start: Bookmark,
         seconds: float | None,
+        in_progress: bool,
         allowed: Allowed | None,
     ) -> None:
         self.place = start
@@ -100,6 +116,7 @@ class Feed:
         self._stop = stop
         self._policy = policy
         self._seconds = seconds
+        self._in_progress = in_progress
         self._allowed = allowed
         self._play: PlaySource | None = None
         self._url: Secret | None = None
@@ -107,6 +124,7 @@ class Feed:
         self._number = 0
         self._renewed_at = -1
         self._waits = 0
+        self._seen: set[bytes] = set()
 
     # -- from the first address to the last segment
 
@@ -121,14 +139,40 @@ class Feed:
         self._number = playlist.first + self.place.segments
         self._playlist = playlist
 
-    def fetch(self) -> tuple[Segment, Spool] | None:
-        """Return the next segment, or None behind the last one."""
+    def fetch(self) -> tuple[Bookmark, Spool] | None:
+        """Return the next segment, and the place behind it; None behind the last one.
+
+        Raises:
+            ShortReadError: A part of the recording is missing, or is not where it belongs.
+        """
         found = self._with_new_address(self._next)
-        if found is not None:
-            self.place = self.place.behind(found[0], found[1].size)
-            self._number += 1
-            self._waits = 0
-        return found
+        if found is None:
+            return None
+        segment, spool = found
+        try:
+            self._check_new(spool)
+            place = self.place.behind(segment, spool, self._known.usual)
+        except ShortReadError:
+            spool.close()
+            raise
+        if place.timeline.exaggerated and not self.place.timeline.exaggerated:
+            _logger.warning("segments are shorter than the playlist says")
+        self.place = place
+        self._number += 1
+        self._waits = 0
+        return place, spool
+
+    def _check_new(self, spool: Spool) -> None:
+        """Refuse the same bytes once more: no camera films the same twice.
+
+        The time stamps cannot tell where the playlist says that they begin anew.
+        """
+        if (spool.measure.seconds or 0.0) < _A_SECOND:
+            return
+        if spool.measure.digest in self._seen:
+            msg = "the service sends the same segment twice, in the place of another"
+            raise ShortReadError(msg, received=self.place.timeline.seconds)
+        self._seen.add(spool.measure.digest)
 
     def _next(self) -> tuple[Segment, Spool] | None:
         if self._url is None:
@@ -138,7 +182,10 @@ class Feed:
                 self._check_content()
                 return None
             self._wait_for_more()
-        return segment, self._retried(lambda: self._loader.segment(segment, self._current))
+        believe = not self.place.timeline.exaggerated
+        return segment, self._retried(
+            lambda: self._loader.segment(segment, self._current, believe=believe)
+        )
 
     # -- addresses
 
@@ -158,7 +205,7 @@ class Feed:
     @property
     def _current(self) -> PlaySource:
         if self._play is None:
-            self._play = self._source()
+            self._play = self._source(self._stop)
             self._stop.check()
         return self._play
 
@@ -186,7 +233,9 @@ class Feed:
         return found
 
     def _read(self, url: Secret) -> Master | Playlist:
-        return read_playlist(self._loader.document(url, self._current), url, self._allowed)
+        """Read a playlist; what it names lies beside where it came from, redirects included."""
+        body, url = self._loader.document(url, self._current)
+        return read_playlist(body, url, self._allowed)
 
     def _reload(self) -> None:
         """Fetch the playlist again; it must still lead to the same segment."""
@@ -205,8 +254,14 @@ class Feed:
         self._playlist = playlist
 
     def _is_complete(self) -> bool:
-        enough = self._seconds is not None and self.place.seconds >= self._seconds
-        return self._known.ended or enough
+        """Whether the playlist says that it is complete, or all that was announced is there.
+
+        The latter by the playlist, and by the time stamps as far as that is exact.
+        """
+        announced, place = self._seconds, self.place
+        if self._known.ended or announced is None:
+            return self._known.ended
+        return place.seconds >= announced and place.timeline.is_enough(announced)
 
     def _wait_for_more(self) -> None:
         """Look again after a while.
@@ -215,7 +270,7 @@ class Feed:
             ShortReadError: Nothing has come for long, and more was announced.
         """
         if self._waits >= _MOST_WAITS:
-            self._check_length()
+            self._check_stopped()
             self._playlist = attrs.evolve(self._known, ended=True)
             return
         self._waits += 1
@@ -223,16 +278,21 @@ class Feed:
         self._reload()
 
     def _check_content(self) -> None:
+        """Compare what has come with what was announced, whatever the playlist says of itself.
+
+        A recording that is still being written has an end in the future: nothing to compare.
+        """
         if not self.place.segments:
             msg = "the playlist names no footage at all"
             raise ShortReadError(msg, expected=self._seconds, received=0)
+        if self._seconds is not None and not self._in_progress:
+            self.place.timeline.check_end(self._seconds)
 
-    def _check_length(self) -> None:
-        announced = self._seconds
-        slack = max(_SLACK, _SLACK_SHARE * (announced or 0))
-        if announced is None or self.place.seconds < announced - slack:
+    def _check_stopped(self) -> None:
+        announced, timeline = self._seconds, self.place.timeline
+        if announced is None or not timeline.is_enough(announced):
             msg = "the recording stopped growing before its end"
-            raise ShortReadError(msg, expected=announced, received=self.place.seconds)
+            raise ShortReadError(msg, expected=announced, received=timeline.seconds)
 
 
 def _refused(status: int) -> CamsyncError:

@@ -63,6 +63,7 @@ class FileStream:
 
     Attributes:
         proof: What a later opening is compared with, or None.
+        finished: Whether the file was read to its end.
     """
 
     container = "mp4"
@@ -74,6 +75,7 @@ class FileStream:
         offset: int,
         proof: Proof | None,
         count: Callable[[int], object],
+        check: Callable[[], int | None],
         cancel: CancelToken | None,
     ) -> None:
         self.offset = offset
@@ -81,19 +83,27 @@ class FileStream:
         self.proof = proof
         self._reply = reply
         self._count = count
+        self._room = check
         self._cancel = cancel
         self._aborted = False
+        self._received = 0
+        self.finished = False
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer*; see `camsync.provider.ByteStream.readinto`."""
         self._check()
+        if buffer and self._received != self.size:  # else only the end is left, which is free
+            room = self._room()
+            buffer = buffer if room is None else buffer[: max(room, 1)]
         try:
             got = self._reply.readinto(buffer)
         except CamsyncError:
             self._check()
             raise
         self._check()
+        self._received += got
         self._count(got)
+        self.finished = self.finished or (not got and len(buffer) > 0)
         return got
 
     def _check(self) -> None:
@@ -118,6 +128,7 @@ def open_file(
     *,
     cancel: CancelToken | None = None,
     count: Callable[[int], object] = lambda _: None,
+    check: Callable[[], int | None] = lambda: None,
     offset: int = 0,
     proof: Proof | None = None,
 ) -> Iterator[FileStream]:
@@ -128,6 +139,8 @@ def open_file(
         web: The transport. It refuses peers in private networks.
         cancel: Ends every wait.
         count: Is told of all bytes as they come.
+        check: Is asked before each request, and while bytes come: how many more may come, None for
+            no limit. It raises when none may.
         offset: Begin there, if *proof* can be confirmed.
         proof: That of the earlier opening from which *offset* is.
 
@@ -139,7 +152,7 @@ def open_file(
     """
     if proof is None or not 0 < offset < proof.size:
         offset, proof = 0, None
-    opened = _Opening(source, web, cancel)
+    opened = _Opening(source, web, cancel, check)
     reply = opened.ask(offset, proof)
     if proof is not None and not _continues(reply, offset, proof):
         _log.debug("the file cannot be continued at byte %d: from the begin", offset)
@@ -147,12 +160,13 @@ def open_file(
         offset, proof = 0, None
         reply = opened.ask(0, None)
     with contextlib.closing(reply):
-        _check(reply)
+        _check(reply, partial=proof is not None)
         yield FileStream(
             reply,
             offset=offset,
             proof=proof or Proof.of(reply, reply.declared),
             count=count,
+            check=check,
             cancel=cancel,
         )
 
@@ -161,11 +175,16 @@ class _Opening:
     """Asks for a file, under a new URL when the first has expired."""
 
     def __init__(
-        self, source: Callable[[], PlaySource], web: Web, cancel: CancelToken | None
+        self,
+        source: Callable[[], PlaySource],
+        web: Web,
+        cancel: CancelToken | None,
+        check: Callable[[], object],
     ) -> None:
         self._source = source
         self._web = web
         self._cancel = cancel
+        self._check = check
         self._place: PlaySource | None = None
         self._renewed = False
 
@@ -185,6 +204,7 @@ class _Opening:
 
     def _get(self, place: PlaySource, offset: int, proof: Proof | None) -> WebReply:
         check_cancelled(self._cancel)
+        self._check()
         headers = dict(place.headers)
         if proof is not None:
             headers["If-Range"] = proof.validator
@@ -206,9 +226,15 @@ def _continues(reply: WebReply, offset: int, proof: Proof) -> bool:
     return fits and reply.declared in {None, size - first}
 
 
-def _check(reply: WebReply) -> None:
-    """Refuse what is no file; the caller closes the answer."""
+def _check(reply: WebReply, *, partial: bool) -> None:
+    """Refuse what is no file, or a part of it that nobody has asked for.
+
+    The caller closes the answer.
+    """
     status = reply.status
+    if status == _PART and not partial:
+        msg = "the media server sends a part of the file, and was asked for all of it"
+        raise ProtocolError(msg, http_status=status, next_step="try again later")
     kind = (reply.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if status in {_OK, _PART}:
         if kind in {"text/html", "application/json", "text/plain", "application/xml", "text/xml"}:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from ..._cancel import BreakOff, CancelToken
 from ..._retry import RetryPolicy
 from ._feed import Bookmark, Feed, Source
-from ._playlist import Allowed, Segment
+from ._playlist import Allowed
 from ._segments import Getter, Loader, Stop
 from ._spool import Spool
 
@@ -39,9 +39,11 @@ def open_hls(
     *,
     cancel: CancelToken | None = None,
     count: Callable[[int], object] = lambda _: None,
+    check: Callable[[], int | None] = lambda: None,
     offset_segments: int = 0,
     resume: Bookmark | None = None,
     seconds: float | None = None,
+    in_progress: bool = False,
     allowed: Allowed | None = None,
     policy: RetryPolicy = POLICY,
 ) -> Iterator[HlsStream]:
@@ -50,15 +52,20 @@ def open_hls(
     The playlist is fetched before the block begins; everything else in a thread that ends with it.
 
     Args:
-        source: Asks for an address; once at the begin, and once whenever the last one expires.
+        source: Asks for an address; once at the begin, and once whenever the last one expires. It
+            is given a token that is set when nobody waits for the address any more.
         web: The transport. It refuses peers in private networks.
         cancel: Ends every wait.
         count: Is told of all bytes as they come, from either thread. What it raises, `readinto`
             raises.
+        check: Is asked before each request, and while bytes come: how many more may come, None for
+            no limit. It raises when none may.
         offset_segments: Leave out so many segments. The stream's offset counts from there.
         resume: Go on at a `HlsStream.bookmark` of an earlier stream. If the playlist does not
             prove to be the same, the stream begins at the begin: its ``offset`` says so.
-        seconds: The announced length, for playlists that never say that they are complete.
+        seconds: The announced length. Less is an error, whatever the playlist says; one that never
+            says that it is complete is so when all of that is there.
+        in_progress: Whether the recording is still being written, so that its end is not known.
         allowed: Whether media may come from a host; None for every public one.
         policy: How often to try one thing again.
 
@@ -66,17 +73,19 @@ def open_hls(
         CancelledError: *cancel* was set.
         PermissionDeniedError: The server refuses, also under a new address.
         RecordingNotFoundError: There is nothing, also under a new address.
+        ShortReadError: A part of the recording is missing. (From `readinto`, most often.)
         DownloadUnsupportedError: The playlist needs what camsync does not do.
         CamsyncError: Whatever else the cloud or the media server says.
     """
     stop = Stop(cancel)
     feed = Feed(
         source,
-        Loader(web, stop, count),
+        Loader(web, stop, count, check),
         stop,
         policy=policy,
-        start=resume or Bookmark(segments=offset_segments),
+        start=resume or Bookmark.skipping(offset_segments),
         seconds=seconds,
+        in_progress=in_progress,
         allowed=allowed,
     )
     with BreakOff(cancel, stop.set):
@@ -98,10 +107,12 @@ class HlsStream:
         self.offset = feed.place.bytes
         self.bookmark = feed.place
         """The last border between two segments that was handed out."""
+        self.finished = False
+        """Whether the recording was read to its end."""
         self._feed = feed
         self._stop = stop
         self._changed = threading.Condition()
-        self._ready: collections.deque[tuple[Segment, Spool]] = collections.deque()
+        self._ready: collections.deque[tuple[Bookmark, Spool]] = collections.deque()
         self._held = 0
         self._over = False
         self._error: BaseException | None = None
@@ -131,12 +142,12 @@ class HlsStream:
             self._held += 1
             return not self._stop.is_set()
 
-    def _hand_over(self, segment: Segment, spool: Spool) -> None:
+    def _hand_over(self, place: Bookmark, spool: Spool) -> None:
         with self._changed:
             if self._stop.is_set():
                 spool.close()
                 return
-            self._ready.append((segment, spool))
+            self._ready.append((place, spool))
             self._changed.notify_all()
 
     # -- the reader
@@ -144,12 +155,13 @@ class HlsStream:
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer*; see `camsync.provider.ByteStream.readinto`."""
         while self._wait():
-            segment, spool = self._ready[0]
+            place, spool = self._ready[0]
             got = spool.readinto(buffer)
             if got:
                 return got
-            self.bookmark = self.bookmark.behind(segment, spool.size)
+            self.bookmark = place
             self._drop()
+        self.finished = True
         return 0
 
     def _wait(self) -> bool:

@@ -15,6 +15,7 @@ from ...models import (
     Volume,
     VolumeState,
 )
+from ...models._given import as_device
 from ._wire import PROVIDER, CardStatus, RawDevice, RawStorage
 
 
@@ -71,8 +72,10 @@ def volume_of(device: str, card: RawStorage) -> Volume:
     return card_in_state(device, _STATES[card.status], card.total, card.total - card.used)
 
 
-def card_in_state(device: str, state: VolumeState, capacity: int = 0, free: int = 0) -> Volume:
-    """Make a volume of which only the state is known."""
+def card_in_state(
+    device: str, state: VolumeState, capacity: int = 0, free: int = 0, *, problem: str = ""
+) -> Volume:
+    """Make a volume of which only the state is known, and perhaps what the cloud said."""
     return Volume(
         device=DeviceId(device),
         id="sd",
@@ -82,6 +85,7 @@ def card_in_state(device: str, state: VolumeState, capacity: int = 0, free: int 
         capacity=capacity,
         free=free,
         writable=state is VolumeState.OK,
+        raw={"problem": problem} if problem else {},
     )
 
 
@@ -89,10 +93,11 @@ def chosen(devices: list[RawDevice], device: Device | None) -> list[RawDevice]:
     """Return all devices, or the one that is meant.
 
     Raises:
-        ConfigurationError: It does not belong to this account.
+        ConfigurationError: It is none, or does not belong to this account.
     """
     if device is None:
         return devices
+    device = as_device(device)
     found = [one for one in devices if one.id == device.id and device.provider == PROVIDER]
     if not found:
         msg = f"the device {device.id} does not belong to this account"

@@ -8,20 +8,22 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from ..._cancel import CancelToken
-from ..._retry import RetryPolicy
+from ..._retry import RetryPolicy, as_policy
 from ..._time import TimeSpan
 from ...credentials import CredentialName, CredentialStore
-from ...errors import DownloadUnsupportedError
+from ...errors import CamsyncError, DownloadUnsupportedError
 from ...models import Capability, Channel, Recording, RecordingKey, RecordingKind
+from ...models._given import as_recording
 from ...provider import ByteStream
 from ...transport import Web
+from ._advice import in_the_cloud
 from ._budget import Budget
-from ._client import ImouClient, _as_policy
+from ._client import USUAL_RETRY, ImouClient
 from ._file import FileStream, Proof, open_file
 from ._grant import Grant
 from ._link import ImouLink
@@ -55,7 +57,8 @@ def linked(
     `ImouTokens.credential`). They are renewed when needed, and the new ones are put in their place.
 
     What it costs: `devices` 1 call, and 1 for each device that is listed without channels;
-    `search` 1 per channel, local day and place, and 1 more for each page that may be full;
+    `search` 1 per channel, local day and place, 1 more per page, and 1 behind the longest page
+    so far unless the gateway sends ``total`` or ``hasMore``;
     `storage` and `plan` 1 per device; `open` 1, and 1 when its URL has expired; renewing 1.
 
     Args:
@@ -77,7 +80,9 @@ def linked(
     whose = name.account if owner is None else f"{owner}/{name.account}"
     budget = Budget(f"{whose}@{link.host}", path=usage, max_calls=max_calls, max_bytes=max_bytes)
     grant = Grant(link, store, account, owner, budget.call)
-    caller = RestCaller(link.web(), link.root, grant, budget=budget, retry=_as_policy(retry))
+    caller = RestCaller(
+        link.web(), link.root, grant, budget=budget, retry=as_policy(retry, USUAL_RETRY)
+    )
     wire: Wire = RestApi(caller, whose, link.host)
     # A gateway's media may be anywhere: on any public host, and without the token.
     media = link.web(allowed=lambda _host: True)
@@ -94,8 +99,9 @@ class LinkedClient(ImouClient):
         budget: Budget,
         timezone: Zone | Mapping[str, Zone] | None,
         storage: Storage,
+        learnt: Mapping[str, Any] | None = None,
     ) -> None:
-        super()._join(wire, web, budget, timezone, storage)
+        super()._join(wire, web, budget, timezone, storage, learnt)
         self._files = FilePlaying(wire, web, budget)
         self._playing = self._files
 
@@ -125,7 +131,7 @@ class LinkedClient(ImouClient):
         *offset* is honoured when this client has opened the recording before and the server
         proves that the file is still the same.
         """
-        return self._files.open(recording, cancel, offset)
+        return self._files.open(as_recording(recording), cancel, offset)
 
 
 class FilePlaying(Playing):
@@ -152,22 +158,26 @@ class FilePlaying(Playing):
     ) -> Iterator[ByteStream]:
         """Open the bytes of *recording*, from *offset* on where that can be proven."""
         record = record_of(recording)
-        self._budget.check_bytes()
+        self._budget.check_bytes(recording.size_hint)
         self._check_hope()
         with self._lock:
             proof = self._proofs.get(recording.key)
         try:
             with open_file(
-                lambda: self._source(record),
+                lambda: self._source(record, cancel),
                 self._web,
                 cancel=cancel,
                 count=self._budget.count,
+                check=self._budget.check_bytes,
                 offset=offset,
                 proof=proof,
             ) as stream:
                 self._remember(recording.key, stream)
                 yield stream
-            self._support = Support(level="yes", reason="this account has fetched footage before")
+                self._note(finished=stream.finished)
+        except CamsyncError as error:
+            in_the_cloud(error)
+            raise
         finally:
             self._budget.settle()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from ...errors import CamsyncError, PermissionDeniedError, UnsupportedError
 from ._call import Caller
 from ._parse import check_page, items, listed, number, read_device, text
@@ -48,19 +50,21 @@ class DeviceLists:
         """One call per 50; an account with exactly 50 needs another, because ``count`` is ambiguous."""
         method, found = "listDeviceDetailsByPage", list[Fields]()
         seen: set[str] = set()
-        page = 0
+        page = listed_so_far = 0
         while True:
             page += 1
             check_page(page, method)
             params = {"page": page, "pageSize": PAGE, "source": _ALL}
             data = self._caller.call(method, params)
             fresh = [] if not data else listed(data, "deviceList", method)
+            length = len(data.get("deviceList", ()))  # with what cannot be read
             ids = {text(one, "deviceId") for one in fresh}
             found += fresh
+            listed_so_far += length
             total = number(data.get("count"))
             # A count above the page's own length can only be the total.
-            complete = total is not None and total > PAGE and len(found) >= total
-            if len(fresh) < PAGE or complete or ids <= seen:
+            complete = total is not None and total > PAGE and listed_so_far >= total
+            if length < PAGE or complete or ids <= seen:
                 return found
             seen |= ids
 
@@ -80,16 +84,21 @@ class DeviceLists:
 
     def _by_bind_id(self, method: str) -> list[Fields]:
         found: list[Fields] = []
+        seen: set[str] = set()
         last, pages = -1, 0
         while True:
             pages += 1
             check_page(pages, method)
             params = {"bindId": last, "limit": PAGE, "type": _ALL, "needApInfo": False}
-            page = listed(self._caller.call(method, params), "deviceList", method)
+            data = self._caller.call(method, params)
+            page = listed(data, "deviceList", method)
             found += page
+            ids = {text(one, "deviceId") for one in page}
             following = number(page[-1].get("bindId")) if page else None
-            if len(page) < PAGE or following is None or following == last:
+            full = len(data["deviceList"]) >= PAGE  # with what cannot be read
+            if not full or following is None or following == last or ids <= seen:
                 return found
+            seen |= ids
             last = following
 
     def _detailed(self, basic: list[Fields], method: str) -> list[Fields]:
@@ -108,5 +117,16 @@ def _wanted(fields: Fields) -> dict[str, str]:
 
 
 def _devices(found: list[Fields]) -> list[RawDevice]:
-    read = (read_device(fields) for fields in found)
-    return list({one.id: one for one in read if one is not None}.values())
+    """Read devices; one that is listed twice (bound, and a channel of it shared) has all channels."""
+    devices: dict[str, RawDevice] = {}
+    for fields in found:
+        fresh = read_device(fields)
+        if fresh is not None:
+            devices[fresh.id] = _merged(devices.get(fresh.id, fresh), fresh)
+    return list(devices.values())
+
+
+def _merged(known: RawDevice, fresh: RawDevice) -> RawDevice:
+    names = {one.id for one in known.channels}
+    others = [one for one in fresh.channels if one.id not in names]
+    return attrs.evolve(known, channels=(*known.channels, *others))

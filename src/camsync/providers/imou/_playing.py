@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
 from ..._cancel import CancelToken
-from ...errors import DownloadUnsupportedError
+from ...errors import CamsyncError, DownloadUnsupportedError
 from ...models import Recording
 from ...provider import ByteStream
 from ...transport import Web
+from ._advice import in_the_cloud
 from ._budget import Budget
 from ._search import record_of
 from ._wire import PROVIDER, PlaySource, RawRecord, Wire
 
 
+if TYPE_CHECKING:
+    from ._hls import HlsStream
+    from ._overnight import JoinedStream
+
 _HOPELESS: Final = frozenset({"OP1005", "OP1012"})
 """Refusals of a method to an app or in a region: another recording would fare no better."""
+
+_NOT_OVERNIGHT: Final = "OP1003"
+"""A refusal of the times: some data centres play no more than one day at once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +62,7 @@ class Playing:
         self._budget = budget
         self._support = _UNTRIED
         self._refused: DownloadUnsupportedError | None = None
+        self._day_by_day = False
 
     @property
     def hopeless(self) -> bool:
@@ -70,23 +81,67 @@ class Playing:
     @contextlib.contextmanager
     def open(self, recording: Recording, cancel: CancelToken | None) -> Iterator[ByteStream]:
         """Open the bytes of *recording*."""
-        from ._hls import open_hls
-
         record = record_of(recording)
-        self._budget.check_bytes()
+        self._budget.check_bytes(recording.size_hint)
         self._check_hope()
         try:
-            with open_hls(
-                lambda: self._source(record),
-                self._web,
-                cancel=cancel,
-                count=self._budget.count,
-                seconds=recording.duration.total_seconds(),
-            ) as stream:
+            with contextlib.ExitStack() as opened:
+                stream = self._any_day(opened, recording, record, cancel)
                 yield stream
-            self._support = Support(level="yes", reason="this account has fetched footage before")
+                self._note(finished=stream.finished)
+        except CamsyncError as error:
+            in_the_cloud(error)
+            raise
         finally:
             self._budget.settle()
+
+    def _any_day(
+        self,
+        opened: contextlib.ExitStack,
+        recording: Recording,
+        record: RawRecord,
+        cancel: CancelToken | None,
+    ) -> HlsStream | JoinedStream:
+        """Open a recording, in two parts when it runs across midnight and that is refused."""
+        from ._overnight import days, open_joined
+
+        seconds, growing = recording.duration.total_seconds(), recording.in_progress
+        overnight = record.begin.date() != record.end.date()
+        if not (overnight and self._day_by_day):
+            try:
+                whole = self._opened(record, seconds, cancel, growing=growing)
+                return opened.enter_context(whole)
+            except DownloadUnsupportedError as error:
+                if error.vendor_code != _NOT_OVERNIGHT or not overnight:
+                    raise
+            self._day_by_day = True
+        openers = [
+            functools.partial(
+                self._opened, part, length, growing=growing and part.end == record.end
+            )
+            for part, length in days(record, seconds)
+        ]
+        return opened.enter_context(open_joined(openers, cancel))
+
+    def _opened(
+        self, record: RawRecord, seconds: float, cancel: CancelToken | None, *, growing: bool
+    ) -> AbstractContextManager[HlsStream]:
+        from ._hls import open_hls
+
+        return open_hls(
+            lambda stop: self._source(record, stop),
+            self._web,
+            cancel=cancel,
+            count=self._budget.count,
+            check=self._budget.check_bytes,
+            seconds=seconds,
+            in_progress=growing,
+        )
+
+    def _note(self, *, finished: bool) -> None:
+        """Remember that footage can be fetched: all of one recording was."""
+        if finished:
+            self._support = Support(level="yes", reason="this account has fetched footage before")
 
     def _check_hope(self) -> None:
         """Raise again what was refused to the whole account; nothing is sent, and nothing paid."""
@@ -97,9 +152,9 @@ class Playing:
                 msg, next_step=step, vendor_code=self._refused.vendor_code
             )
 
-    def _source(self, record: RawRecord) -> PlaySource:
+    def _source(self, record: RawRecord, cancel: CancelToken | None = None) -> PlaySource:
         try:
-            return self._wire.play_url(record)
+            return self._wire.play_url(record, cancel=cancel)
         except DownloadUnsupportedError as error:
             if error.vendor_code in _HOPELESS:
                 self._refused = DownloadUnsupportedError(
@@ -111,3 +166,4 @@ class Playing:
     def reset(self) -> None:
         """Try again what was refused."""
         self._support, self._refused = _UNTRIED, None
+        self._day_by_day = False

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 import logging
 import math
 import re
+import statistics
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ from ...errors import (
     ShortReadError,
 )
 from ...transport import is_loopback, read_url
-from ...transport._address import Address
+from ...transport._address import Address, is_public
 
 
 _logger = logging.getLogger("camsync.imou")
@@ -40,14 +40,19 @@ LONGEST = 4 * 1024 * 1024
 """Bytes of a playlist."""
 
 MOST_SEGMENTS = 50_000
+_MOST_NUMBER = 1 << 63
 _LONGEST_LINE = 8192
 _LONGEST_SEGMENT = 24 * 3600
 _SAME_LENGTH = 0.01
 _VIDEO = ("avc1", "avc3", "hvc1", "hev1", "mp4v", "dvh1", "dvhe")
+_AT_HOME = {"home", "internal", "intranet", "lan", "local", "localdomain", "localhost", "private"}
+"""Top-level domains that name nothing in the internet: of standards, and of common routers."""
+
 _TAGS = {
     "#EXTM3U",
     "#EXTINF",
     "#EXT-X-BYTERANGE",
+    "#EXT-X-DISCONTINUITY",
     "#EXT-X-ENDLIST",
     "#EXT-X-GAP",
     "#EXT-X-KEY",
@@ -88,6 +93,7 @@ class Segment:
         number: Its media sequence number.
         name: A digest of its file name, without what is signed.
         span: First and last byte of it in the file behind *uri*; None for all of it.
+        restarts: Whether its time stamps need not go on from those of the one before.
     """
 
     number: int
@@ -96,6 +102,7 @@ class Segment:
     name: str
     span: tuple[int, int] | None = None
     key: Key | None = None
+    restarts: bool = False
 
     def is_like(self, other: Segment) -> bool:
         """Whether length and place in the file do not speak against both being the same."""
@@ -118,12 +125,14 @@ class Playlist:
         first: The number of the first segment, also when there is none yet.
         ended: Whether no more segments will come.
         target: Seconds after which a growing playlist is worth another look.
+        usual: Seconds that a segment has, by the playlist: the median.
     """
 
     first: int
     segments: tuple[Segment, ...]
     ended: bool
     target: float
+    usual: float = 0.0
 
     @property
     def next(self) -> int:
@@ -209,6 +218,9 @@ def _check_bounds(text: str) -> int:
 
 def _only_known(line: str, lineno: int, data: dict[str, Any], state: dict[str, Any]) -> bool:
     """Keep from the parser what is not needed: vendors write odd dates, for one thing."""
+    # It keeps each key that it meets to compare it with every later one, for nothing that is needed
+    # here: with many keys that takes hours.
+    data["keys"].clear()
     tag, _, value = line.partition(":")
     if tag in _UNSUPPORTED:
         msg = f"the playlist has {_UNSUPPORTED[tag]}, which camsync cannot read"
@@ -253,14 +265,12 @@ class _Place:
 
 
 def _may_be_public(host: str) -> bool:
-    last = host.rstrip(".").rpartition(".")[2].lower()
+    name = host.rstrip(".").lower()
+    last = name.rpartition(".")[2]
     if ":" not in host and not re.fullmatch(r"\d+|0x[0-9a-f]*", last, re.ASCII):
-        return last not in {"localhost", "local", "internal"}
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:  # 127.1, 0x7f000001 and the like, which some resolvers understand
-        return False
-    return address.is_global and not address.is_multicast
+        # One word without a dot (``router``) is a name that only the network at home knows.
+        return last not in _AT_HOME and not name.endswith(".home.arpa") and "." in name
+    return is_public(host)
 
 
 def _name(uri: Secret) -> str:
@@ -299,8 +309,8 @@ def _is_video(info: Mapping[str, Any]) -> bool:
 
 def _media(found: Mapping[str, Any], place: _Place) -> Playlist:
     first = int(found["media_sequence"])
-    if first < 0:
-        msg = "the playlist counts its segments from below zero"
+    if not 0 <= first < _MOST_NUMBER:  # a number is the IV of its segment, which has 16 bytes
+        msg = "the playlist counts its segments from a number that makes no sense"
         raise ProtocolError(msg)
     segments = tuple(_segments(found["segments"], first, place))
     longest = max((segment.seconds for segment in segments), default=_DEFAULT_TARGET)
@@ -310,6 +320,7 @@ def _media(found: Mapping[str, Any], place: _Place) -> Playlist:
         segments=segments,
         ended=bool(found["is_endlist"]),
         target=target if math.isfinite(target) else _DEFAULT_TARGET,
+        usual=statistics.median(one.seconds for one in segments) if segments else 0.0,
     )
 
 
@@ -335,6 +346,7 @@ def _segments(raw: list[Mapping[str, Any]], first: int, place: _Place) -> Iterat
             name=_name(whole),
             span=span,
             key=keys[wanted],
+            restarts=bool(one.get("discontinuity")),
         )
 
 

@@ -10,6 +10,7 @@ import re
 
 from typing import Final
 
+from ..._secret import Secret
 from ...errors import CamsyncError, ConfigurationError
 from ...transport import read_url
 
@@ -29,6 +30,22 @@ _MEDIA: Final = re.compile(
     re.ASCII,
 )
 _HTTPS: Final = 443
+
+
+def checked_id(app_id: object, app_secret: Secret) -> str:
+    """Return the app id as it is sent.
+
+    Raises:
+        ConfigurationError: It is no text, or one of the two is empty.
+    """
+    step = "take app id and app secret from the vendor's developer console"
+    if not isinstance(app_id, str):
+        msg = f"app_id must be text, not {type(app_id).__name__}"
+        raise ConfigurationError(msg, next_step=step)
+    if not app_id.strip() or not app_secret:
+        msg = "app_id and app_secret must not be empty"
+        raise ConfigurationError(msg, next_step=step)
+    return app_id.strip()
 
 
 def is_platform(url: str) -> bool:
@@ -56,10 +73,15 @@ def root_of(region: object, base_url: str | None, learnt: object = None) -> str:
     """
     if base_url is not None:
         return base_url.rstrip("/")
-    if not isinstance(region, str) or region not in REGIONS:
-        msg = f"there is no region {region!r}"
-        step = f"use one of {', '.join(REGIONS)}: the vendor's console shows the app's data centre"
-        raise ConfigurationError(msg, next_step=step)
+    code = region.lower() if isinstance(region, str) else ""
+    if code not in REGIONS:
+        raise no_such_region(region)
     if isinstance(learnt, str) and is_platform(learnt):
         return learnt
-    return REGIONS[region]
+    return REGIONS[code]
+
+
+def no_such_region(region: object) -> ConfigurationError:
+    """Build the error for what is no data centre's code."""
+    step = f"use {', '.join(REGIONS)} (the vendor's console shows which), as in imou://APPID@sg"
+    return ConfigurationError(f"there is no data centre {region!r}", next_step=step)

@@ -7,18 +7,19 @@ nothing (time zones, calendars, footage of cards), nothing is asked.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
+from ..._cancel import CancelToken
 from ..._secret import Secret
 from ...errors import CamsyncError, Category, DownloadUnsupportedError, RecordingNotFoundError
 from ...models import Check, CheckStatus
-from ._parse import items, write_wall
-from ._rest_call import RestCaller
+from ._pages import ByTime, Lengths, Page
+from ._parse import read_page, write_wall
+from ._rest_call import Request, RestCaller
 from ._rest_parse import (
     only_channel,
     read_device,
@@ -30,7 +31,7 @@ from ._rest_parse import (
     strange,
 )
 from ._way import failed
-from ._wire import CLOUD, SD, Place, Plan, PlaySource, RawDevice, RawRecord, RawStorage
+from ._wire import CLOUD, SD, Place, Plan, PlaySource, RawDevice, RawRecord, RawStorage, Repeated
 
 
 _CLOUD: Final = "/cloudStorage/v1"
@@ -41,10 +42,6 @@ RECORDS: Final = f"{_CLOUD}/records/query"
 DOWNLOAD: Final = f"{_CLOUD}/records/download"
 VIDEOS: Final = "/deviceVideoService/v1/videos/query"
 _CARD: Final = "1"
-_ROUND: Final = 10
-"""Pages of 10, 20, 30, 50 or 100 are usual: so an answer of such a length may be a full page."""
-_log = logging.getLogger("camsync.imou")
-_MOST_PAGES: Final = 1000
 _ON_THE_WAY: Final = frozenset({Category.NETWORK, Category.TLS})
 
 
@@ -56,6 +53,7 @@ class RestApi:
         """Whose account it is, and at which gateway."""
         self._caller = caller
         self._host = host
+        self._lengths = Lengths()
 
     @property
     def learnt(self) -> Mapping[str, Any]:
@@ -81,63 +79,58 @@ class RestApi:
         return None
 
     def cloud_records(
-        self, device: str, channel: str, begin: dt.datetime, end: dt.datetime
-    ) -> Iterator[RawRecord]:
-        """List the cloud's recordings: one call, and one for each full page."""
-        yield from self._records(RECORDS, ("records",), device, channel, begin, end)
-
-    def sd_records(
-        self, device: str, channel: str, begin: dt.datetime, end: dt.datetime
-    ) -> Iterator[RawRecord]:
-        """List the card's recordings: one call, and one for each full page."""
-        yield from self._records(VIDEOS, ("videos", "records"), device, channel, begin, end)
-
-    def _records(
         self,
-        path: str,
-        names: tuple[str, ...],
         device: str,
         channel: str,
         begin: dt.datetime,
         end: dt.datetime,
+        *,
+        typed: bool = False,
+        repeated: Repeated | None = None,
     ) -> Iterator[RawRecord]:
-        """Page by time, as the plan knows no pages: on from the last one's begin, in either order.
+        """List the cloud's recordings: one call, and one for each page; *typed* as they come.
 
-        A page that may be full is followed by another question, up to one that brings nothing new.
-
-        Raises:
-            ProtocolError: The gateway says that there is more and does not give it.
+        The longest page so far is followed by one more question, where no page says how many there
+        are.
         """
-        place = CLOUD if path == RECORDS else SD
-        seen: set[tuple[str, dt.datetime]] = set()
-        for _ in range(_MOST_PAGES):
-            data = self._page(path, device, channel, begin, end)
-            found = next((some for name in names if (some := items(data, name))), [])
-            page = read_records(found, device, channel, place)
-            fresh = [one for one in page if (one.id, one.begin) not in seen]
-            seen.update((one.id, one.begin) for one in fresh)
-            yield from fresh
-            more = says_more(data, len(found))
-            if not more and len(found) % _ROUND:
-                return
-            if not fresh:
-                break
-            if page[0].begin <= page[-1].begin:
-                begin = page[-1].begin
-            else:
-                end = page[-1].begin
-        if more:
-            raise strange(path, "says that there is more, and does not give it")
-        if found:  # of the same length and with nothing new: perhaps it does not look at times
-            _log.warning("%s: %d recordings again; more may be missing", path, len(found))
+        yield from self._records(RECORDS, device, channel, begin, end, repeated)
+
+    def sd_records(
+        self,
+        device: str,
+        channel: str,
+        begin: dt.datetime,
+        end: dt.datetime,
+        *,
+        repeated: Repeated | None = None,
+    ) -> Iterator[RawRecord]:
+        """List the card's recordings: like those of the cloud."""
+        yield from self._records(VIDEOS, device, channel, begin, end, repeated)
+
+    def _records(
+        self,
+        path: str,
+        device: str,
+        channel: str,
+        begin: dt.datetime,
+        end: dt.datetime,
+        repeated: Repeated | None,
+    ) -> Iterator[RawRecord]:
+        """Page by time, as the plan knows no pages: on from the last one's begin, in either order."""
+
+        def ask(first: dt.datetime, last: dt.datetime) -> Page:
+            return self._page(path, device, channel, first, last)
+
+        pages = ByTime(ask, None, path, path, self._lengths, repeated, strange)
+        yield from pages.run(begin, end)
 
     def _page(
         self, path: str, device: str, channel: str, begin: dt.datetime, end: dt.datetime
-    ) -> Mapping[str, Any]:
+    ) -> Page:
         """Ask for one page; "nothing recorded" is an empty one."""
         kind = {"recordType": "all"} if path == RECORDS else {"storageType": _CARD}
         try:
-            return self._caller.post(
+            data = self._caller.post(
                 path,
                 deviceId=device,
                 channelId=channel,
@@ -146,7 +139,13 @@ class RestApi:
                 **kind,
             )
         except RecordingNotFoundError:
-            return {}
+            return Page(records=(), length=0)
+        place: Place = CLOUD if path == RECORDS else SD
+        name = "videos" if path == VIDEOS and data.get("videos") else "records"
+        found, length = read_page(
+            data, name, path, lambda rows: read_records(rows, device, channel, place), strange
+        )
+        return Page(records=found, length=length, more=says_more(data, length))
 
     def storage(self, device: str) -> RawStorage:
         """Ask for the device's storage: one call."""
@@ -156,14 +155,17 @@ class RestApi:
         """Return None: the plan has no word for it. Nothing is sent."""
         return None
 
-    def play_url(self, record: RawRecord, stream: int = 0) -> PlaySource:
+    def play_url(
+        self, record: RawRecord, stream: int = 0, *, cancel: CancelToken | None = None
+    ) -> PlaySource:
         """Ask for the URL of an MP4 file: one call. It is good for a while only.
 
         Raises:
             DownloadUnsupportedError: It is on a memory card: the plan has no way to that.
         """
         check_place(record.storage)
-        data = self._caller.get(DOWNLOAD, deviceId=record.device, recordId=record.id, format="mp4")
+        query = {"deviceId": record.device, "recordId": record.id, "format": "mp4"}
+        data = self._caller.ask(Request(path=DOWNLOAD, query=query), cancel)
         url = data.get("downloadUrl")
         if not isinstance(url, Secret) or not url:
             raise strange(DOWNLOAD, "has no downloadUrl")

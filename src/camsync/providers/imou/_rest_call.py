@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 
 import attrs
 
-from ..._cancel import pause
+from ..._cancel import CancelToken, check_cancelled, pause
 from ..._retry import RetryPolicy, call
 from ..._secret import Secret
 from ...errors import CamsyncError
 from ...transport import Answer, Web
+from ._aside import aside, waiting
 from ._budget import Budget
 from ._grant import Grant
 from ._rest_codes import check_status, failure_of, is_stale
@@ -59,7 +60,7 @@ class RestCaller:
         *,
         budget: Budget,
         retry: RetryPolicy,
-        sleep: Callable[[float], None] = pause,
+        sleep: Callable[..., None] = pause,
     ) -> None:
         self.root = root
         self.grant = grant
@@ -83,37 +84,52 @@ class RestCaller:
             BudgetExceededError: Your own limit would be passed.
             CamsyncError: The gateway refuses, or cannot be asked.
         """
-        return self._with_token(Request(path=path, query=query))
+        return self.ask(Request(path=path, query=query))
 
     def post(self, path: str, **body: str) -> Mapping[str, Any]:
         """POST *body* as JSON to *path*; otherwise like `get`."""
-        return self._with_token(Request(path=path, body=body))
+        return self.ask(Request(path=path, body=body))
 
-    def _with_token(self, request: Request) -> Mapping[str, Any]:
-        """Call; a refused token is replaced once."""
-        tokens = self.grant.current()
+    def ask(self, request: Request, cancel: CancelToken | None = None) -> Mapping[str, Any]:
+        """Call; a refused token is replaced once.
+
+        Args:
+            cancel: Ends every wait.
+
+        Raises:
+            CancelledError: *cancel* was set.
+            CamsyncError: See `get`.
+        """
+        tokens = aside(self.grant.current, cancel)
         try:
-            return self._tried(request, tokens)
+            return self._tried(request, tokens, cancel)
         except CamsyncError as error:
             if not is_stale(error):
                 raise
-        return self._tried(request, self.grant.current(refused=tokens))
+        renewed = aside(lambda: self.grant.current(refused=tokens), cancel)
+        return self._tried(request, renewed, cancel)
 
-    def _tried(self, request: Request, tokens: ImouTokens) -> Mapping[str, Any]:
+    def _tried(
+        self, request: Request, tokens: ImouTokens, cancel: CancelToken | None
+    ) -> Mapping[str, Any]:
         data = call(
             self._retry,
-            lambda: self._once(request, tokens),
-            sleep=lambda seconds, _cancel: self._sleep(seconds),
+            lambda: self._once(request, tokens, cancel),
+            cancel=cancel,
+            sleep=lambda seconds, cancel: waiting(self._sleep, seconds, cancel),
         )
         self.grant.worked(tokens)
         return data
 
-    def _once(self, request: Request, tokens: ImouTokens) -> Mapping[str, Any]:
+    def _once(
+        self, request: Request, tokens: ImouTokens, cancel: CancelToken | None
+    ) -> Mapping[str, Any]:
         """Send one request, counted first."""
+        check_cancelled(cancel)
         self._budget.call(request.path)
         begun = time.monotonic()
         try:
-            answer = self._sent(request, tokens)
+            answer = aside(lambda: self._sent(request, tokens), cancel)
         except CamsyncError as error:
             _wire.debug("%s %s failed: %s", request.path, request.shown, type(error).__name__)
             raise

@@ -15,7 +15,8 @@ from ...errors import (
 )
 from ...transport import Answer
 from ._codes import error_of, family_of
-from ._rest_parse import Secrets, read_failure
+from ._parse import Secrets
+from ._rest_parse import read_failure
 
 
 _OK: Final = 200

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote_plus
 
 import attrs
 
 from ..._secret import Secret
 from ...errors import ProtocolError
 from ._parse import (
+    Secrets,
     _loaded,
+    clean_code,
     clean_message,
+    hidden,
     items,
     number,
     plain,
@@ -30,7 +32,6 @@ from ._parse import (
 from ._wire import SD, Place, Plan, RawChannel, RawDevice, RawRecord, RawStorage
 
 
-Secrets = Sequence[Secret | None]
 OK: Final = "0"
 _TOKEN: Final = re.compile(r"[!-~]{1,8000}", re.ASCII)
 _GRANT: Final = ("access_token", "refresh_token")
@@ -73,7 +74,8 @@ def read_result(body: bytes, path: str, secrets: Secrets = ()) -> Result:
     data = root.get("data")
     if data is not None and not isinstance(data, dict):
         raise strange(path, "has data of a wrong kind")
-    return Result(str(code).strip()[:40], _cleaned(root.get("msg"), secrets), data or _NOTHING)
+    words = clean_message(root.get("msg"), secrets)
+    return Result(clean_code(code, secrets), words, data or _NOTHING)
 
 
 def read_failure(body: bytes, secrets: Secrets = ()) -> Result:
@@ -84,21 +86,9 @@ def read_failure(body: bytes, secrets: Secrets = ()) -> Result:
     """
     root = _loaded(body)
     fields = root if isinstance(root, dict) else {}
-    return Result(text(fields, "code")[:40], _cleaned(fields.get("msg"), secrets), _NOTHING)
-
-
-def _cleaned(msg: object, secrets: Secrets) -> str:
-    """Return words that may be shown: first without what was sent, as cleaning cuts them short."""
-    return clean_message(_hidden(msg, secrets) if isinstance(msg, str) else msg)
-
-
-def _hidden(words: str, secrets: Secrets) -> str:
-    """Return *words* without what was sent and echoed, as it is or as a form writes it."""
-    for secret in secrets:
-        if secret:
-            words = words.replace(secret.reveal(), "***")
-            words = words.replace(quote_plus(secret.reveal()), "***")
-    return words
+    code = text(fields, "code")
+    words = clean_message(fields.get("msg"), secrets)
+    return Result(clean_code(code, secrets) if code else "", words, _NOTHING)
 
 
 def read_grant(body: bytes, path: str, secrets: Secrets = ()) -> tuple[Result, dict[str, object]]:
@@ -117,7 +107,8 @@ def read_grant(body: bytes, path: str, secrets: Secrets = ()) -> tuple[Result, d
     del body  # no frame of an error shows what it holds
     if not isinstance(root, dict):
         raise strange(path, "is no JSON object")
-    code = text(root, "code")[:40] or OK
+    code = text(root, "code")
+    code = clean_code(code, secrets) if code else OK
     data = root.get("data")
     inner = data if "code" in root and isinstance(data, dict) else root
     fields: dict[str, object] = {
@@ -125,11 +116,11 @@ def read_grant(body: bytes, path: str, secrets: Secrets = ()) -> tuple[Result, d
     }
     if any(_TOKEN.fullmatch(str(Secret.of(fields[name]).reveal())) is None for name in fields):  # type: ignore[arg-type]
         raise strange(path, "holds a token that cannot be sent")
-    fields |= {name: word for name in _WORDS if (word := _hidden(text(inner, name), secrets))}
+    fields |= {name: word for name in _WORDS if (word := hidden(text(inner, name), secrets))}
     seconds = number(inner.get("expires_in"))
     if seconds is not None:
         fields["expires_in"] = seconds
-    return Result(code, _cleaned(root.get("msg"), secrets), _NOTHING), fields
+    return Result(code, clean_message(root.get("msg"), secrets), _NOTHING), fields
 
 
 def read_devices(data: Mapping[str, Any], path: str) -> list[RawDevice]:
@@ -202,9 +193,12 @@ def _record(fields: Mapping[str, Any], device: str, channel: str, place: Place) 
     )
 
 
-def says_more(data: Mapping[str, Any], found: int) -> bool:
-    """Whether an answer says itself that it is not all."""
-    return data.get("hasMore") is True or (number(data.get("total")) or 0) > found
+def says_more(data: Mapping[str, Any], found: int) -> bool | None:
+    """Whether an answer says itself that it is not all, or that it is; None when it does not say."""
+    more, total = data.get("hasMore"), number(data.get("total"))
+    if isinstance(more, bool):
+        return more or (total or 0) > found
+    return None if total is None else total > found
 
 
 def read_storage(data: Mapping[str, Any]) -> RawStorage:

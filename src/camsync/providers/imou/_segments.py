@@ -32,6 +32,7 @@ from ...transport import read_url
 from ._aes import KEY_SIZE, Decryptor, vector
 from ._playlist import LONGEST, Key, Segment
 from ._spool import Spool, TransportStream
+from ._timeline import is_short
 from ._wire import PlaySource
 
 
@@ -41,7 +42,6 @@ _EXPIRED = frozenset({401, 403, 404, 410})
 _BUSY = frozenset({408, 425, 429, 503})
 _FAULT = 500
 _LONGEST_WISH = 3600
-_SLACK, _SLACK_SHARE = 0.5, 0.1
 _logger = logging.getLogger("camsync.imou")
 
 
@@ -54,6 +54,8 @@ class Reply(Protocol):
     def declared(self) -> int | None: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+    @property
+    def url(self) -> Secret: ...
     def readinto(self, view: memoryview) -> int: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
@@ -138,18 +140,27 @@ class Loader:
 
     Args:
         count: Is told of the bytes of bodies as they come, those in vain included.
+        check: Says how many bytes may come now, or None for no limit; it raises when none may.
     """
 
-    def __init__(self, web: Getter, stop: Stop, count: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        web: Getter,
+        stop: Stop,
+        count: Callable[[int], object],
+        check: Callable[[], int | None],
+    ) -> None:
         self._web = web
         self._stop = stop
         self._count = count
+        self._check = check
         self._keys: dict[str, Secret] = {}
         self._short: tuple[int, int] | None = None
-        self._believing = True
 
-    def document(self, url: Secret, play: PlaySource, most: int = LONGEST) -> io.BytesIO:
-        """Return a whole document of at most *most* bytes.
+    def document(
+        self, url: Secret, play: PlaySource, most: int = LONGEST
+    ) -> tuple[io.BytesIO, Secret]:
+        """Return a whole document of at most *most* bytes, and the address that it came from.
 
         Raises:
             AddressExpiredError: The server does not hand it out (any more).
@@ -163,11 +174,13 @@ class Loader:
                 raise ProtocolError(msg)
             body.write(view)
 
-        self._fetch(url, play, None, take)
-        return body
+        return body, self._fetch(url, play, None, take)
 
-    def segment(self, segment: Segment, play: PlaySource) -> Spool:
+    def segment(self, segment: Segment, play: PlaySource, *, believe: bool = True) -> Spool:
         """Return a whole segment, decrypted and checked.
+
+        Args:
+            believe: Whether the lengths in the playlist are right, as far as is known.
 
         Raises:
             AddressExpiredError: The server does not hand it, or its key, out (any more).
@@ -181,7 +194,9 @@ class Loader:
             self._fetch(segment.uri, play, segment.span, take)
             stream.write(memoryview(cipher.finish()))
             stream.finish()
-            self._check_length(segment, spool)
+            spool.rewind()
+            if believe:
+                self._check_length(segment, spool)
         except BaseException:
             spool.close()
             raise
@@ -191,20 +206,17 @@ class Loader:
     def _check_length(self, segment: Segment, spool: Spool) -> None:
         """Compare the time stamps with what the playlist says.
 
-        One that is too short is fetched again, once; if that gives the same, it is the playlist
-        that is wrong. It is not believed any more then: each byte may cost.
+        One that is too short is fetched again, once. If that gives the same, what comes next
+        tells whether it was cut or the playlist is wrong: see `Timeline`. One without picture and
+        sound is never right.
         """
-        seconds = spool.rewind()
-        slack = max(_SLACK, _SLACK_SHARE * segment.seconds)
-        if not self._believing or seconds is None or seconds >= segment.seconds - slack:
-            return
-        if self._short == (segment.number, spool.size):
-            _logger.warning("segments are shorter than the playlist says")
-            self._believing = False
+        found = spool.measure
+        again = self._short == (segment.number, spool.size) and found.main is not None
+        if again or not is_short(segment, found):
             return
         self._short = (segment.number, spool.size)
-        msg = f"{seconds:.1f} of {segment.seconds:.1f} s of a segment arrived"
-        raise ShortReadError(msg, expected=segment.seconds, received=seconds)
+        msg = f"{found.seconds:.1f} of {segment.seconds:.1f} s of a segment arrived"
+        raise ShortReadError(msg, expected=segment.seconds, received=found.seconds)
 
     def _cipher(self, segment: Segment, play: PlaySource) -> Decryptor | _Plain:
         if segment.key is None:
@@ -215,7 +227,7 @@ class Loader:
     def _key(self, key: Key, play: PlaySource) -> Secret:
         name = hashlib.sha256(key.uri.reveal().encode()).hexdigest()
         if name not in self._keys:
-            body = self.document(key.uri, play, _BUFFER)
+            body, _ = self.document(key.uri, play, _BUFFER)
             if body.tell() != KEY_SIZE:
                 msg = f"a key of {body.tell()} bytes came instead of {KEY_SIZE}"
                 raise ProtocolError(msg, retryable=True)
@@ -228,8 +240,9 @@ class Loader:
         play: PlaySource,
         span: tuple[int, int] | None,
         take: Callable[[memoryview], object],
-    ) -> None:
-        """Hand the bytes of a body to *take* as they come."""
+    ) -> Secret:
+        """Hand the bytes of a body to *take* as they come; return where they came from."""
+        self._check()  # before anything is asked for that may not come
         buffer = memoryview(bytearray(_BUFFER))
         reply = self._web.get(
             url,
@@ -240,13 +253,21 @@ class Loader:
         with self._stop.watching(reply):
             _check_answer(reply, span)
             received = 0
-            while got := self._read(reply, buffer):
+            while got := self._read(reply, buffer[: self._room(reply, received)]):
                 received += got
                 take(buffer[:got])
             expected = reply.declared if span is None else span[1] - span[0] + 1
             if expected not in {None, received}:
                 msg = f"{received} of {expected} bytes arrived"
                 raise ShortReadError(msg, expected=expected, received=received)
+            return reply.url
+
+    def _room(self, reply: Reply, received: int) -> int:
+        """Return how many bytes may come next: what has come is paid for."""
+        if received == reply.declared:
+            return _BUFFER  # only the end is left
+        room = self._check()
+        return _BUFFER if room is None else max(min(room, _BUFFER), 1)
 
     def _read(self, reply: Reply, buffer: memoryview) -> int:
         got = reply.readinto(buffer)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import DestinationError, DiskFullError, ProtocolError, ShortReadError
-from ._stamps import video_seconds
+from ._stamps import Measure, measure
 
 
 IN_MEMORY = 8 * 1024 * 1024
@@ -28,6 +28,8 @@ class Spool:
     def __init__(self) -> None:
         self._file: Any = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - see close()
         self.size = 0
+        self.measure = Measure()
+        """What its time stamps say, once it is complete."""
 
     def write(self, data: memoryview) -> None:
         """Append *data*.
@@ -40,12 +42,11 @@ class Spool:
             self._file.write(data)
         self.size += len(data)
 
-    def rewind(self) -> float | None:
-        """Begin to read; return the seconds of video, if they can be told."""
+    def rewind(self) -> None:
+        """Measure what has come, and begin to read."""
         with _disk():
-            seconds = video_seconds(self._file)
+            self.measure = measure(self._file)
             self._file.seek(0)
-            return seconds
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer*; 0 at the end."""

@@ -15,8 +15,8 @@ from ...errors import AuthenticationError
 
 
 _REST: Final = 60.0
-"""Seconds before its end from which a token is not used, and in which a useless one is not asked
-for again."""
+"""Seconds before its end from which a token is not used, in which a useless one is not asked for
+again, and for which any is used."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -42,9 +42,12 @@ class Token:
 
     @classmethod
     def of(cls, value: Secret, seconds: int) -> Token:
-        """Make one that lasts *seconds*, as the cloud counts them: what is left, not a whole life."""
+        """Make one that lasts *seconds*, as the cloud counts them: what is left, not a whole life.
+
+        It is used for a minute at least: logging in more often would cost more than a refusal.
+        """
         now = time.monotonic()
-        return cls(value=value, begun=now, ends=now + max(seconds - _REST, seconds / 2))
+        return cls(value=value, begun=now, ends=now + max(seconds - _REST, seconds / 2, _REST))
 
 
 class Tokens:

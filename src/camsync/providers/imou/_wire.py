@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
+from ..._cancel import CancelToken
 from ..._secret import Secret
 from ...models import Check
 
@@ -23,6 +24,8 @@ Place = Literal["cloud", "sd"]
 Plan = Literal["active", "expired", "suspended", "none", "unknown"]
 CardStatus = Literal["normal", "empty", "abnormal", "recovering", "unformatted", "unknown"]
 Status = Literal["online", "offline", "asleep", "upgrading", "unknown"]
+Repeated = tuple[dt.datetime, dt.datetime]
+"""The wall times that a day has twice: when its clocks are put back. The second is not included."""
 
 
 def _raw() -> Any:
@@ -148,19 +151,40 @@ class Wire(Protocol):
         ...
 
     def cloud_records(
-        self, device: str, channel: str, begin: dt.datetime, end: dt.datetime
+        self,
+        device: str,
+        channel: str,
+        begin: dt.datetime,
+        end: dt.datetime,
+        *,
+        typed: bool = False,
+        repeated: Repeated | None = None,
     ) -> Iterator[RawRecord]:
         """List the cloud's recordings between two wall times of one day, *end* included.
 
+        Args:
+            typed: Their ``kind`` is needed, even if that takes more calls.
+            repeated: What wall times the day has twice, if any.
+
         Raises:
             NoCloudPlanError: The channel has no plan.
+            UnsupportedError: They are to be *typed*, and the cloud offers no way to that.
         """
         ...
 
     def sd_records(
-        self, device: str, channel: str, begin: dt.datetime, end: dt.datetime
+        self,
+        device: str,
+        channel: str,
+        begin: dt.datetime,
+        end: dt.datetime,
+        *,
+        repeated: Repeated | None = None,
     ) -> Iterator[RawRecord]:
         """List the card's recordings between two wall times of one day, *end* included.
+
+        Args:
+            repeated: What wall times the day has twice, if any.
 
         Raises:
             NoLocalStorageError: The device has no card.
@@ -180,13 +204,17 @@ class Wire(Protocol):
         """Ask the device for its time zone; None when it does not say."""
         ...
 
-    def play_url(self, record: RawRecord, stream: int = 0) -> PlaySource:
+    def play_url(
+        self, record: RawRecord, stream: int = 0, *, cancel: CancelToken | None = None
+    ) -> PlaySource:
         """Ask where the bytes of a recording are, now.
 
         Args:
             stream: 0 for the main stream.
+            cancel: Ends the wait for the answer.
 
         Raises:
+            CancelledError: *cancel* was set.
             DownloadUnsupportedError: The account or the region does not allow it.
         """
         ...

@@ -5,7 +5,9 @@ The one place that knows about a device's zone. Days of 23 and 25 hours are ordi
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import logging
 import re
 import threading
 
@@ -14,19 +16,24 @@ from typing import Any, Final
 
 import attrs
 
-from ..._time import UTC, TimeSpan
+from ..._time import UTC, TimeSpan, utcnow
 from ..._zone import DeviceZone, DstRule, parse_timezone
 from ...errors import CamsyncError, Category, ConfigurationError, DeviceOfflineError
 from ._parse import text
+from ._wire import Repeated
 
 
+_log = logging.getLogger("camsync.imou")
 Zone = dt.tzinfo | str
 _TELLING: Final = frozenset(
     {Category.DEVICE, Category.PERMISSION, Category.PROTOCOL, Category.UNSUPPORTED}
 )
 """Of errors that no later try will mend: the device does not say its zone."""
+_ASK_AGAIN: Final = 30
+"""Days after which a device is asked anew: it may have moved, or its rules may have changed."""
 _DAY: Final = dt.timedelta(days=1)
 _SECOND: Final = dt.timedelta(seconds=1)
+_MINUTE: Final = dt.timedelta(minutes=1)
 _HOUR: Final = dt.timedelta(hours=1)
 _REACH: Final = dt.timedelta(minutes=10)
 """How far before the span a search begins, within the day: a clip may have begun before."""
@@ -51,11 +58,18 @@ class Day:
 
     Attributes:
         begin: First wall time. *end* is the last, and included.
+        repeated: The wall times that it has twice, when its clocks are put back.
     """
 
     date: dt.date
     begin: dt.datetime
     end: dt.datetime
+    repeated: Repeated | None = None
+
+    @property
+    def midnight(self) -> dt.datetime:
+        """Its first wall time of all."""
+        return dt.datetime.combine(self.date, dt.time())
 
 
 def local_days(span: TimeSpan, zone: dt.tzinfo) -> Iterator[Day]:
@@ -71,7 +85,11 @@ def local_days(span: TimeSpan, zone: dt.tzinfo) -> Iterator[Day]:
         midnight = dt.datetime.combine(date, dt.time())
         whole = Day(date, midnight, midnight + _DAY - _SECOND)
         changes = _offset(midnight, zone) != _offset(midnight + _DAY, zone)
-        yield whole if changes else _part(whole, begin - _REACH, end)
+        yield (
+            attrs.evolve(whole, repeated=_repeated(whole, zone))
+            if changes
+            else _part(whole, begin - _REACH, end)
+        )
         date += _DAY
 
 
@@ -79,17 +97,48 @@ def _offset(wall: dt.datetime, zone: dt.tzinfo) -> dt.timedelta | None:
     return wall.replace(tzinfo=zone).utcoffset()
 
 
+def _repeated(day: Day, zone: dt.tzinfo) -> Repeated | None:
+    """Return the wall times that *day* has twice; in spring there are none."""
+    minutes = (day.begin + place * _MINUTE for place in range(24 * 60))
+    twice = [wall for wall in minutes if _comes_twice(wall.replace(tzinfo=zone))]
+    return (twice[0], min(twice[-1] + _MINUTE, day.end)) if twice else None
+
+
+def _comes_twice(wall: dt.datetime) -> bool:
+    # A wall time that is skipped has two offsets too, but then the second is the larger one.
+    return wall.astimezone(UTC) < wall.replace(fold=1).astimezone(UTC)
+
+
 def _part(whole: Day, begin: dt.datetime, end: dt.datetime) -> Day:
     first = max(whole.begin, begin.replace(microsecond=0))
     return Day(whole.date, first, min(whole.end, end.replace(microsecond=0)))
 
 
+@attrs.frozen
+class _Told:
+    """What a device has said, and on which day."""
+
+    zone: dt.tzinfo
+    asked: dt.date
+
+    def fresh(self, today: dt.date) -> bool:
+        return 0 <= (today - self.asked).days <= _ASK_AGAIN
+
+    def written(self) -> dict[str, str]:
+        return {"zone": write_zone(self.zone), "asked": self.asked.isoformat()}
+
+
 class Zones:
     """The zones of the devices: given, or asked from each device once. Thread-safe.
+
+    What a device said is good for 30 days: it may be carried elsewhere. Its rules for summer time
+    hold for every year; rules that name the days of one year are not taken (see `read_zone`).
 
     Args:
         given: One for all, one per device, or None to ask.
         ask: Asks a device; None when it does not say.
+        learnt: What `learnt` gave earlier; what makes no sense in it is not used.
+        now: The clock.
 
     Raises:
         ConfigurationError: What is given is no zone.
@@ -99,32 +148,63 @@ class Zones:
         self,
         given: Zone | Mapping[str, Zone] | None,
         ask: Callable[[str], dt.tzinfo | None],
+        *,
+        learnt: object = None,
+        now: Callable[[], dt.datetime] = utcnow,
     ) -> None:
         self._common: dt.tzinfo | None = None
-        self._known: dict[str, dt.tzinfo] = {}
+        self._given: dict[str, dt.tzinfo] = {}
         if isinstance(given, Mapping):
-            self._known = {device: _checked(zone) for device, zone in given.items()}
+            self._given = {device: _checked(zone) for device, zone in given.items()}
         elif given is not None:
             self._common = _checked(given)
+        self._told = _recalled(learnt)
+        self._unsaid: dict[str, str] = {}
         self._ask = ask
+        self._now = now
         self._lock = threading.Lock()
+
+    @property
+    def learnt(self) -> dict[str, dict[str, str]]:
+        """What devices have said, as JSON values: device id to zone and day."""
+        with self._lock:
+            return {device: told.written() for device, told in self._told.items()}
 
     def of(self, device: str) -> dt.tzinfo:
         """Return the zone of *device*.
 
         Raises:
+            DeviceOfflineError: It has never said it, and cannot be asked now.
             ConfigurationError: Nobody says it.
         """
         if self._common is not None:
             return self._common
+        if device in self._given:
+            return self._given[device]
         with self._lock:
-            if device not in self._known:
-                self._known[device] = self._asked(device)
-            return self._known[device]
+            known, today = self._told.get(device), self._now().date()
+            if known is None or not known.fresh(today):
+                try:
+                    self._told[device] = known = _Told(self._asked(device), today)
+                except DeviceOfflineError:
+                    if known is None:
+                        raise
+                    _log.info("%s is offline: its time zone as of %s is used", device, known.asked)
+            return known.zone
+
+    def forget(self) -> None:
+        """Ask again the devices that did not say it."""
+        with self._lock:
+            self._unsaid.clear()
 
     def _asked(self, device: str) -> dt.tzinfo:
         msg = f"the time zone of {device} is not known, and the cloud gives its times without one"
-        step = "pass timezone='Asia/Ho_Chi_Minh', or a mapping with the zone of each device"
+        step = (
+            "pass --timezone with the camera's own zone, such as --timezone Europe/Berlin, for this "
+            f"device only; in Python timezone={{'{device}': 'Europe/Berlin'}}"
+        )
+        if device in self._unsaid:
+            raise ConfigurationError(self._unsaid[device], next_step=step)
         try:
             zone = self._ask(device)
         except DeviceOfflineError as error:
@@ -134,17 +214,35 @@ class Zones:
             if error.category not in _TELLING:
                 raise
             msg = f"{msg}: {error.message}"
+            if error.category is not Category.DEVICE:
+                self._unsaid[device] = msg
             raise ConfigurationError(msg, next_step=step) from error
         if zone is None:
+            self._unsaid[device] = msg  # asking again would cost two calls each time
             raise ConfigurationError(msg, next_step=step)
         return zone
+
+
+def _recalled(learnt: object) -> dict[str, _Told]:
+    """Read what was learnt earlier; a profile can be edited, and can be of another version."""
+    found: dict[str, _Told] = {}
+    for device, entry in learnt.items() if isinstance(learnt, Mapping) else ():
+        with contextlib.suppress(ConfigurationError, KeyError, TypeError, ValueError):
+            zone = _checked(entry["zone"])
+            found[str(device)] = _Told(zone, dt.date.fromisoformat(entry["asked"]))
+    return found
+
+
+def write_zone(zone: dt.tzinfo) -> str:
+    """Write what `read_zone` gives as text that `parse_timezone` reads."""
+    return str(DeviceZone(zone.utcoffset(None))) if isinstance(zone, dt.timezone) else str(zone)
 
 
 def _checked(zone: object) -> dt.tzinfo:
     found = parse_timezone(zone) if isinstance(zone, (str, dt.tzinfo)) else None
     if found is None:
         msg = f"timezone must be a zone, its name, or a mapping from device ids, not {zone!r}"
-        raise ConfigurationError(msg, next_step="for example timezone='Asia/Ho_Chi_Minh'")
+        raise ConfigurationError(msg, next_step="for example timezone='Europe/Berlin'")
     return found
 
 

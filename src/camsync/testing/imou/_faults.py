@@ -93,6 +93,11 @@ STYLES: Final[Mapping[str, str]] = MappingProxyType(
         "hls-expires-midway": "after half of the segments, 403 until there is a new URL",
         "hls-elsewhere": "segments on another host that does not exist",
         "hls-private-host": "segments at an address that is for private networks",
+        "hls-folder": "the playlist's URL redirects into a folder, in which its segments are, too",
+        "hls-holes": "the middle third of the segments is left out of the playlist",
+        "hls-reversed": "the segments in reversed order",
+        "hls-twice": "all segments twice over, with EXT-X-DISCONTINUITY in between",
+        "hls-overstated": "EXTINF says three times what there is",
         "hls-bare": "no version, no sequence number, CRLF line ends, comments and blank lines",
     }
 )
@@ -154,6 +159,8 @@ _OTHERS: Final[Mapping[str, str]] = MappingProxyType(
         "segment-hangs": "segment: half of it, then silence",
         "segment-truncated": "segment: half of what Content-Length says, then a close",
         "segment-short": "segment: half of it, with the matching Content-Length",
+        "segment-cut": "segment: a quarter of it, cut between two packets, with that Content-Length",
+        "segment-blank": "segment: null packets only",
         "segment-without-length": "segment: no Content-Length; the connection closes at the end",
         "segment-html": "segment: status 200 with a web page",
         "segment-type": "segment: labelled text/html",

@@ -14,12 +14,13 @@ from ..recorder._replies import Delivery, Reply, Request, html_reply
 from ._cloud import Clock
 from ._faults import STYLES, ImouFaults
 from ._footage import Footage
-from ._playback import ELSEWHERE, Playback
+from ._playback import ELSEWHERE, FOLDER, Playback
+from ._ts import PACKET
 
 
 PREFIX: Final = "/hls/"
 _PATH: Final = re.compile(
-    r"/hls/(?P<id>[0-9a-f]{24})/(?:(?P<list>master|media|low)\.m3u8"
+    r"/hls/(?P<id>[0-9a-f]{24})/(?P<folder>inside/)?(?:(?P<list>master|media|low)\.m3u8"
     r"|(?P<low>low-)?(?:(?P<number>\d{1,6})|(?P<all>all))\.ts|key-(?P<key>\d{1,6}))",
     re.ASCII,
 )
@@ -27,6 +28,8 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?", re.ASCII)
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
 _BOMB: Final = 2**26
 _KEPT: Final = 1_000
+_NULL_PACKET: Final = b"\x47\x1f\xff\x10".ljust(PACKET, b"\xff")
+_NULLS: Final = 200
 
 
 class Playbacks:
@@ -75,6 +78,11 @@ class Playbacks:
             return _refused(404, "Not Found")
         if request.query.get("sign") != playback.sign or not playback.open(self._clock()):
             return _refused(403, "Forbidden")
+        if "hls-folder" in playback.styles and not match["folder"]:
+            return _into_folder(playback, match["list"])
+        return self._part(playback, match, request)
+
+    def _part(self, playback: Playback, match: re.Match[str], request: Request) -> Reply:
         if match["list"]:
             return self._playlist(playback, match["list"], request)
         if match["key"]:
@@ -124,8 +132,15 @@ class Playbacks:
             if int(number) >= len(playback.pieces):
                 return _refused(404, "Not Found")
             playback.serve()
-            return self._sent(playback.segment(int(number)), 200, ())
+            return self._sent(self._spoilt(playback.segment(int(number))), 200, ())
         return self._range(playback, request)
+
+    def _spoilt(self, data: bytes) -> bytes:
+        """Return what is left of a segment that is still a transport stream."""
+        fault = self._faults.first("segment-cut", "segment-blank")
+        if fault == "segment-cut":
+            return data[: len(data) // PACKET // 4 * PACKET]
+        return _NULL_PACKET * _NULLS if fault == "segment-blank" else data
 
     def _range(self, playback: Playback, request: Request) -> Reply:
         match = _RANGE.fullmatch(request.headers.get("range", ""))
@@ -177,6 +192,14 @@ class Playbacks:
         away = f"{ELSEWHERE}{request.target}"
         target = away if fault.endswith("-moved") else f"{request.target}&moved=1"
         return Reply(status=302, content_type="text/html", headers=(("Location", target),))
+
+
+def _into_folder(playback: Playback, name: str | None) -> Reply:
+    """Return the way to a playlist in the folder; nothing else is outside of it."""
+    if name is None:
+        return _refused(404, "Not Found")
+    target = f"/hls/{playback.id}/{FOLDER}{name}.m3u8?sign={playback.sign}"
+    return Reply(status=302, content_type="text/html", headers=(("Location", target),))
 
 
 def _failed(fault: str) -> Reply:

@@ -25,6 +25,8 @@ _RELOADS = 3
 ELSEWHERE = "https://media.imou.invalid"
 """A host that does not exist."""
 _PRIVATE = "http://10.0.0.1"
+_OVERSTATED = 3
+FOLDER = "inside/"
 _VARIANTS = ((640_000, "640x360", "media.m3u8"), (160_000, "320x180", "low.m3u8"))
 
 
@@ -169,9 +171,8 @@ class Playback:
 
     def media(self, prefix: str, reload: int, *, empty: bool = False) -> str:
         """Return the media playlist at its how-manieth *reload*, from 1."""
-        shown, live = len(self.pieces), "hls-live" in self.styles
-        if live:
-            shown = min(-(-shown * reload // _RELOADS), shown)
+        order, live = self._order(), "hls-live" in self.styles
+        shown = min(-(-len(order) * reload // _RELOADS), len(order)) if live else len(order)
         bare = "hls-bare" in self.styles
         lines = ["#EXTM3U", f"#EXT-X-TARGETDURATION:{self.longest}"]
         if bare:
@@ -179,11 +180,23 @@ class Playback:
         else:
             lines += ["#EXT-X-VERSION:4", f"#EXT-X-MEDIA-SEQUENCE:{SEQUENCE}"]
             lines += [] if live else ["#EXT-X-PLAYLIST-TYPE:VOD"]
-        for number in range(0 if empty else shown):
+        for place, number in enumerate(order[: 0 if empty else shown]):
+            if place == len(self.pieces):  # the second time
+                lines.append("#EXT-X-DISCONTINUITY")
             lines += self._entry(prefix, number)
-        if shown == len(self.pieces):
+        if shown == len(order):
             lines.append("#EXT-X-ENDLIST")
         return self._joined(lines)
+
+    def _order(self) -> list[int]:
+        """Return the numbers of the segments as the playlist has them."""
+        numbers = list(range(len(self.pieces)))
+        if "hls-holes" in self.styles:
+            third = -(-len(numbers) // 3)
+            del numbers[third : 2 * third]
+        if "hls-reversed" in self.styles:
+            numbers.reverse()
+        return numbers * 2 if "hls-twice" in self.styles else numbers
 
     def _joined(self, lines: list[str]) -> str:
         end = "\r\n" if "hls-bare" in self.styles else "\n"
@@ -195,7 +208,8 @@ class Playback:
             yield "#EXT-X-DISCONTINUITY"
         if self.encrypted:
             yield from self._key_line(number)
-        yield f"#EXTINF:{piece.seconds:.3f},"
+        factor = _OVERSTATED if "hls-overstated" in self.styles else 1
+        yield f"#EXTINF:{factor * piece.seconds:.3f},"
         if "hls-byterange" not in self.styles:
             yield self._uri(f"{prefix}{number}.ts")
             return

@@ -7,25 +7,49 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-import re
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NewType
-from urllib.parse import quote, unquote
+from typing import Any
 
 import attrs
 
-from ._time import UTC, TimeSpan, aware, to_utc
-from .errors import CamsyncError, Category, ConfigurationError
+from .._time import TimeSpan, aware
+from ..errors import CamsyncError, Category
+from ._key import ChannelId, DeviceId, RecordingKey
 
 
-DeviceId = NewType("DeviceId", str)
-ChannelId = NewType("ChannelId", str)
+__all__ = [
+    "Capability",
+    "Channel",
+    "ChannelId",
+    "ChannelSource",
+    "Check",
+    "CheckStatus",
+    "Codec",
+    "Device",
+    "DeviceId",
+    "DeviceKind",
+    "Downloaded",
+    "Failed",
+    "Progress",
+    "Recording",
+    "RecordingKey",
+    "RecordingKind",
+    "Stage",
+    "Volume",
+    "VolumeState",
+]
 
 
 def _raw() -> Any:
     return attrs.field(factory=dict, repr=False, eq=False, hash=False)
+
+
+def _told(name: str, *details: str) -> str:
+    """Return a name with what is known in brackets."""
+    known = ", ".join(detail for detail in details if detail)
+    return f"{name} ({known})" if known else name
 
 
 class Capability(enum.Flag):
@@ -113,6 +137,10 @@ class Device:
     kind: DeviceKind = DeviceKind.UNKNOWN
     raw: Mapping[str, Any] = _raw()
 
+    def __str__(self) -> str:
+        """Return a line for people: ``Kitchen (IPC-C22C, 8L0DF93PAZ00000)``."""
+        return _told(self.name or self.id, self.model, self.id if self.name else "")
+
 
 @attrs.frozen(kw_only=True)
 class Channel:
@@ -144,6 +172,11 @@ class Channel:
         """``"1920x1080"``, or an empty text."""
         return f"{self.width}x{self.height}" if self.width and self.height else ""
 
+    def __str__(self) -> str:
+        """Return a line for people: ``Front door (channel 1 of DS0001, offline)``."""
+        place = f"channel {self.id} of {self.device}"
+        return _told(self.name or "unnamed", place, "offline" if self.online is False else "")
+
 
 @attrs.frozen(kw_only=True)
 class Volume:
@@ -165,92 +198,6 @@ class Volume:
     raw: Mapping[str, Any] = _raw()
 
 
-def _whole_seconds_utc(value: dt.datetime) -> dt.datetime:
-    return to_utc(value).replace(microsecond=0)
-
-
-_SCHEMES = {"hikvision": "hik"}
-_PROVIDERS = {scheme: provider for provider, scheme in _SCHEMES.items()}
-_COMPACT = "%Y%m%dT%H%M%SZ"
-_MAIN_STREAM = "01"
-
-
-@attrs.frozen(kw_only=True, order=True)
-class RecordingKey:
-    """What identifies a recording for ever.
-
-    Never an address (DHCP reuses them) and never the end (the segment being written moves it).
-    File names are reused when a disk wraps, so the start is part of the key.
-
-    Attributes:
-        device: The device's serial number.
-        stream: ``"01"`` for the main stream, ``"02"`` for the sub stream, or a vendor's word.
-        start: Start in UTC, whole seconds.
-        item: What tells recordings with the same start apart: a file name, a record id.
-    """
-
-    provider: str
-    device: DeviceId
-    channel: ChannelId
-    stream: str = _MAIN_STREAM
-    start: dt.datetime = attrs.field(converter=_whole_seconds_utc)
-    item: str = ""
-
-    @property
-    def uri(self) -> str:
-        """The stable text form: ``hik://DS…/101/20240101T100000Z/00000000214000000``.
-
-        Two digits of stream behind a numeric channel are written as one track number.
-        """
-        scheme = _SCHEMES.get(self.provider, self.provider)
-        place = [str(self.channel), self.stream]
-        if _is_track("".join(place)) and len(self.stream) == 2:  # noqa: PLR2004
-            place = ["".join(place)]
-        # strftime does not pad the year on every platform
-        start = f"{self.start.year:04d}{self.start:{_COMPACT.removeprefix('%Y')}}"
-        parts = [str(self.device), *place, start, self.item]
-        quoted = (quote(part, safe="", errors="surrogatepass") for part in parts)
-        return f"{scheme}://" + "/".join(quoted)
-
-    @classmethod
-    def parse(cls, uri: str) -> RecordingKey:
-        """Read the text form back.
-
-        Raises:
-            ConfigurationError: *uri* is not a recording key.
-        """
-        scheme, found, rest = uri.partition("://")
-        parts = [unquote(part, errors="surrogatepass") for part in rest.split("/")]
-        if len(parts) == 4 and _is_track(parts[1]):  # noqa: PLR2004
-            parts[1:2] = [parts[1][:-2], parts[1][-2:]]
-        try:
-            device, channel, stream, start, item = parts
-            moment = dt.datetime.strptime(start, _COMPACT).replace(tzinfo=UTC)
-        except ValueError as error:
-            msg = f"{uri!r} is not a recording key"
-            raise ConfigurationError(
-                msg, next_step="it looks like hik://SERIAL/101/20240101T100000Z/NAME"
-            ) from error
-        if not (found and scheme and device and channel and stream):
-            msg = f"{uri!r} is not a recording key: a part is empty"
-            raise ConfigurationError(msg)
-        return cls(
-            provider=_PROVIDERS.get(scheme, scheme),
-            device=DeviceId(device),
-            channel=ChannelId(channel),
-            stream=stream,
-            start=moment,
-            item=item,
-        )
-
-    def __str__(self) -> str:
-        return self.uri
-
-
-def _is_track(text: str) -> bool:
-    return re.fullmatch(r"[1-9]\d*\d\d", text, re.ASCII) is not None
-
-
 @attrs.frozen(kw_only=True)
 class Recording:
     """A stretch of footage as a device holds it: usually one file.
@@ -259,6 +206,8 @@ class Recording:
         start: Begin of the footage (aware, UTC).
         end: End as announced (aware, UTC); in the future while `in_progress`.
         size: Bytes as announced, or None.
+        size_hint: About this many bytes, by the listing, where *size* is not known: for estimates
+            and limits; never used to verify.
         in_progress: The device is still writing it, or has only just stopped.
         container: The container of the bytes as the device sends them.
         utc_offset: The device's wall clock minus UTC at the start, for names that people read.
@@ -269,6 +218,7 @@ class Recording:
     start: dt.datetime = attrs.field(validator=aware, repr=str)
     end: dt.datetime = attrs.field(validator=aware, repr=str)
     size: int | None = None
+    size_hint: int | None = None
     kind: RecordingKind = RecordingKind.UNKNOWN
     in_progress: bool = False
     container: str = "mpeg-ps"
@@ -289,6 +239,16 @@ class Recording:
     def local_start(self) -> dt.datetime:
         """The start on the device's wall clock (aware); UTC when the offset is not known."""
         return self.start.astimezone(dt.timezone(self.utc_offset or dt.timedelta(0)))
+
+    def __str__(self) -> str:
+        """Return a line for people: ``Front door, cloud, 2026-11-23 04:28:49 UTC, 57 s``."""
+        camera = self.channel_name or f"channel {self.key.channel} of {self.key.device}"
+        place = _STREAMS.get(self.key.stream, self.key.stream)
+        start = str(self.start.astimezone(dt.timezone.utc).replace(tzinfo=None, microsecond=0))
+        return f"{camera}, {place}, {start} UTC, {self.duration.total_seconds():.0f} s"
+
+
+_STREAMS = {"01": "main stream", "02": "sub stream", "sd": "memory card"}
 
 
 def _key_of(recording: Recording) -> str:
