@@ -59,6 +59,12 @@ def _check_host(_: object, __: Any, value: Any) -> None:
         raise ConfigurationError(msg, next_step="leave out scheme, user and password")
 
 
+def _check_limit(_: object, attribute: Any, value: Any) -> None:
+    if value is not None and (type(value) is not int or value < 0):
+        msg = f"{attribute.name} of a profile must be a whole number from 0, not {value!r}"
+        raise ConfigurationError(msg)
+
+
 def _check_learnt(_: object, __: Any, value: Any) -> None:
     if not isinstance(value, Mapping):
         msg = f"what was learnt must be a mapping, not {type(value).__name__}"
@@ -87,6 +93,8 @@ class Profile:
         timezone: The device's zone in words, or None to ask it.
         time_mode: ``"auto"``, ``"local"`` or ``"utc"``.
         device: Serial number of the device that answered at the last login, or None.
+        max_calls: Calls a month after which nothing more is sent to a cloud account, or None.
+        max_bytes: Media bytes a month after which nothing more is fetched from one, or None.
         learnt: What the provider found out about the device and need not find out again, such as
             the search dialect. JSON values; only the provider knows what they mean.
     """
@@ -103,6 +111,8 @@ class Profile:
     timezone: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
     time_mode: str = attrs.field(default="auto", validator=_TEXT)
     device: str | None = attrs.field(default=None, validator=_MAYBE_TEXT)
+    max_calls: int | None = attrs.field(default=None, validator=_check_limit)
+    max_bytes: int | None = attrs.field(default=None, validator=_check_limit)
     learnt: Mapping[str, Any] = attrs.field(factory=dict, validator=_check_learnt)
 
     def __attrs_post_init__(self) -> None:
@@ -126,10 +136,9 @@ class Profile:
         for flag in ("https", "old_tls", "allow_basic"):
             if getattr(self, flag):
                 given[flag] = True
-        if self.verify is not None:
-            given["verify"] = self.verify
-        if self.timezone is not None:
-            given["timezone"] = self.timezone
+        for name in ("verify", "timezone", "max_calls", "max_bytes"):
+            if getattr(self, name) is not None:
+                given[name] = getattr(self, name)
         if self.time_mode != "auto":
             given["time_mode"] = self.time_mode
         if self.learnt:

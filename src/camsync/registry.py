@@ -16,7 +16,12 @@ from ._places import config_folder
 from ._secret import Secret
 from ._url import ProviderUrl, read_url
 from .credentials import Credential, CredentialName, CredentialStore, first_of
-from .errors import ConfigurationError, MissingKeyError, ProfileNotFoundError
+from .errors import (
+    ConfigurationError,
+    CredentialNotFoundError,
+    MissingKeyError,
+    ProfileNotFoundError,
+)
 from .profiles import Profile, Profiles
 from .provider import Provider
 
@@ -133,10 +138,24 @@ def resolve(url: str | Secret, profiles: Profiles | None = None) -> Target:
     url = Secret.of(url)  # first of all: tracebacks can show arguments
     place = parse_url(url)
     book = Profiles() if profiles is None else profiles
-    found = book.find(place.provider, place.host, place.port)
+    found = [
+        one
+        for one in book.find(place.provider, place.host, place.port)
+        if one.name == place.host or not _is_of_another(one, place)
+    ]
     if len(found) > 1:
         return Target(url=place, profile=None, rivals=[profile.name for profile in found])
     return Target(url=place, profile=found[0] if found else None)
+
+
+def _is_of_another(profile: Profile, url: ProviderUrl) -> bool:
+    """Whether a profile in the same data centre is another account's: many live in each."""
+    shared = profile.host in PLACES[profile.provider]
+    return (
+        shared
+        and None not in {url.username, profile.username}
+        and (url.username != profile.username)
+    )
 
 
 def connect(
@@ -153,8 +172,11 @@ def connect(
     Args:
         url:
             ``hikvision://front-shop`` (a profile, see ``camsync login``) or
-            ``hikvision://admin@192.168.1.64``; ``hikvisions://`` for TLS.
-        password: The password of the user in the URL or the profile. Without one, *store* is asked.
+            ``hikvision://admin@192.168.1.64``; ``hikvisions://`` for TLS. Of a cloud
+            ``imou://APPID@sg``: app id and data centre.
+        password: The password of the user in the URL or the profile; for ``imou://`` that is the
+            app secret: ``connect("imou://APPID@sg", password=APP_SECRET)``. Without one, *store* is
+            asked.
         store: Where user name and password are kept, or what `open_store` takes; None for the usual.
         profiles: By default the user's own, see `camsync.Profiles`.
         owner: Whose credential to take from a store that serves several people.
@@ -167,6 +189,8 @@ def connect(
         CredentialError: The store cannot be read.
     """
     url, password = Secret.of(url), None if password is None else Secret.of(password)
+    if "app_secret" in options:
+        options["app_secret"] = Secret.of(options["app_secret"])
     target = resolve(url, profiles)
     return connect_to(target, password=password, store=store, owner=owner, **options)
 
@@ -181,6 +205,10 @@ def connect_to(
 ) -> Provider:
     """Make the provider for what `resolve` has found; see `connect`."""
     password = None if password is None else Secret.of(password)
+    if "app_secret" in options:
+        options.clear()  # tracebacks can show them
+        msg = "unknown option app_secret: the app secret is password="
+        raise ConfigurationError(msg, next_step='connect("imou://APPID@sg", password=APP_SECRET)')
     given = {**target.options(), **options}
     if password is None:
         store = open_store(store) if store is None or isinstance(store, str) else store
@@ -203,7 +231,15 @@ def credential_for(
         CredentialNotFoundError: It holds nothing.
         CredentialError: It cannot be read.
     """
-    credential = store.get(target.url.provider, target.stored_under(), owner=owner)
+    try:
+        credential = store.get(target.url.provider, target.stored_under(), owner=owner)
+    except CredentialNotFoundError as error:
+        if PLACES[target.url.provider] and target.profile is None:
+            error.next_step = (
+                f"store it first: camsync login {target.url} --name home, "
+                "or connect(..., password=APP_SECRET)"
+            )
+        raise
     if target.url.username not in {None, credential.username}:
         name = CredentialName(target.url.provider, target.account, owner)
         msg = f"what is stored for {name} belongs to another user than {target.url.username!r}"
@@ -215,7 +251,11 @@ def _username(target: Target) -> str:
     username = target.url.username or (target.profile.username if target.profile else None)
     if username is None:
         msg = f"a password was given for {target.url}, but no user"
-        raise ConfigurationError(msg, next_step=f"write {target.url.provider}://USER@HOST")
+        kind = target.url.provider
+        example = (
+            f"{kind}://APPID@{next(iter(PLACES[kind]))}" if PLACES[kind] else f"{kind}://USER@HOST"
+        )
+        raise ConfigurationError(msg, next_step=f"write {example}")
     return username
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import pytest
 
+from camsync import ConfigurationError, Profiles
 from camsync.cli import _demo, main
 from camsync.testing import ImouSimulator
 
@@ -126,7 +127,7 @@ def test_a_limit_ends_the_run(monkeypatch, capsys, tmp_path):
     assert (18, 18) == (few, none)
     assert "--max-bytes" in first["error"]["next_step"]
     assert "your 1 calls" in second["error"]["message"]
-    assert (1, "createDeviceRecordHls" in counted["by_method"]) == (counted["max_calls"], True)
+    assert 1 == counted["max_calls"]
     assert counted["calls"] >= 4
 
 
@@ -169,6 +170,48 @@ def test_login_use_and_logout(url, capsys, monkeypatch):
     assert deleted["profile_deleted"]
 
 
+def test_what_a_command_has_found_out_is_kept(url, capsys, monkeypatch):
+    """The next one asks nobody for the time zones again: each question is a paid call."""
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_PASSPHRASE", PASSPHRASE)
+    run_json(capsys, "login", url, "--name", "home", "--yes", "--no-test")
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+    assert {} == Profiles().get("home").learnt
+
+    def zones_asked():
+        run_json(capsys, "search", "home", "--since", "30m")
+        (account,) = run_json(capsys, "usage", "home")[1]["accounts"]
+        return sum(
+            count for name, count in account["by_method"].items() if name.startswith("timeZone")
+        )
+
+    first = zones_asked()
+    assert {"sign", "zones"} <= set(Profiles().get("home").learnt)
+    assert first >= 4
+    # only the device that is offline has not said it yet
+    assert zones_asked() - first <= 2
+
+
+def test_what_cannot_be_kept_is_asked_again(url, capsys, monkeypatch, caplog):
+    """A profile that somebody changes meanwhile stays as they want it; the command is done."""
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_PASSPHRASE", PASSPHRASE)
+    run_json(capsys, "login", url, "--name", "home", "--yes", "--no-test")
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+
+    def changed(*_):
+        msg = "the profile was changed by somebody else meanwhile"
+        raise ConfigurationError(msg)
+
+    monkeypatch.setattr(Profiles, "replace", changed)
+    with caplog.at_level("INFO", "camsync.cli"):
+        code, document = run_json(capsys, "channels", "home")
+
+    assert 0 == code
+    assert 7 == len(document["channels"])
+    assert "changed by somebody else" in caplog.text
+
+
 def test_the_demo_leaves_playable_files(monkeypatch, capsys, tmp_path):
     """Cloud and card, both codecs, four cameras in four folders; nothing is counted as used."""
     monkeypatch.setattr(_demo, "_BANDWIDTH", None)
@@ -180,7 +223,7 @@ def test_the_demo_leaves_playable_files(monkeypatch, capsys, tmp_path):
     assert {"h264", "h265"} == {entry["codec"] for entry in files}
     assert 4 == len({Path(entry["path"]).relative_to(tmp_path).parts[0] for entry in files})
     assert {"cloud", "sd"} == {entry["stream"] for entry in document["recordings"]}
-    assert document["next_command"].startswith("camsync download imou://APPID@sg")
+    assert document["next_command"].startswith("camsync download home")
     assert 4 == len(document["found"])
     for entry in files:
         with av.open(entry["path"]) as container:

@@ -12,10 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from camsync import Check, CheckStatus, ConfigurationError, DestinationError, UnreachableError
+from camsync import (
+    Check,
+    CheckStatus,
+    ConfigurationError,
+    DestinationError,
+    UnreachableError,
+    registry,
+)
 from camsync.cli import _bundle, _dump, _exit, main
 from camsync.cli._app import cli
 from camsync.cli._doctor import doctor
+from camsync.cli._link import Link
 from camsync.cli._output import Output, logging_to
 from camsync.profiles import Profile, Profiles
 from camsync.testing import RecorderSimulator
@@ -95,8 +103,12 @@ def _lead_to(monkeypatch, provider):
     monkeypatch.setenv("CAMSYNC_PASSWORD", PASSWORD)
     for module in ("_dump", "_doctor"):
         monkeypatch.setattr(
-            f"camsync.cli.{module}.connected", lambda *_: contextlib.nullcontext(provider)
+            f"camsync.cli.{module}.connected", lambda *_: contextlib.nullcontext(_link(provider))
         )
+
+
+def _link(provider, url=URL, username="kamera"):
+    return Link(provider=provider, place=registry.resolve(url), username=username)
 
 
 def _run(capsys, command, *arguments, as_json=False):
@@ -276,7 +288,7 @@ def test_a_computer_without_names(monkeypatch):
 
     monkeypatch.setattr("getpass.getuser", unknown)
     monkeypatch.setattr(socket, "gethostname", lambda: "x")
-    scrubber = _bundle._prepared(_bundle.Secret("hikvision://10.20.30.40"))
+    scrubber = _bundle._prepared(_link(None, "hikvision://10.20.30.40", "admin"))
 
     assert "/usr x uid" == scrubber.text("/usr x uid")
     assert scrubber.text("to 10.20.30.40") != "to 10.20.30.40"
@@ -286,7 +298,7 @@ def test_a_profile_is_not_named(monkeypatch, tmp_path):
     """The name of a profile and its host go like those in a URL."""
     monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path))
     Profiles().set(Profile(name="front-shop", provider="hikvision", host="nvr.shop.lan"))
-    scrubber = _bundle._prepared(_bundle.Secret("front-shop"))
+    scrubber = _bundle._prepared(_link(None, "hikvision://front-shop", "admin"))
 
     text = scrubber.text("hikvision://front-shop is nvr.shop.lan")
     assert "front-shop" not in text

@@ -195,6 +195,7 @@ def test_channels_as_json(provider, capsys):
         "height": 1080,
         "fps": None,
         "tracks": ["101"],
+        "plan": None,
     } == document["channels"][0]
 
 
@@ -237,6 +238,7 @@ def test_recordings_as_json(provider, capsys):
         "local_start": "2026-09-26T08:00:00+08:00",
         "duration": 60.0,
         "size": 2048,
+        "size_hint": None,
         "kind": "motion",
         "in_progress": False,
         "container": "mpeg-ps",

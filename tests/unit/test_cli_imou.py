@@ -5,16 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import zipfile
 
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import attrs
 import pytest
 
 from camsync import (
     Capability,
     Channel,
     ChannelId,
+    Check,
+    CheckStatus,
     Codec,
     Device,
     DeviceId,
@@ -29,6 +33,7 @@ from camsync import (
 )
 from camsync._places import config_folder
 from camsync.cli import _fetching, _prompt, main
+from camsync.cli._output import Output
 
 
 URL = "imou://lcapp@sg"
@@ -255,8 +260,6 @@ def test_a_device_that_is_not_there(account, capsys):
 
     assert (2, "there are: AAAA1, BBBB2") == (code, step)
     assert message.startswith("there is no device CCCC3")
-    account.known = []
-    assert "there are: none" == error_of(capsys, "search", URL, "--device", "C")[2]
 
 
 def test_a_channel_that_no_device_has(account, capsys):
@@ -274,7 +277,6 @@ def test_a_channel_that_no_device_has(account, capsys):
     "error",
     [
         errors.DeviceOfflineError("offline"),
-        errors.NoLocalStorageError("no card"),
         errors.LicenceError("too many devices"),
         errors.DeviceTimeoutError("silent", vendor_code="WF1001"),
     ],
@@ -442,7 +444,7 @@ def typed(monkeypatch):
         return talk.answers.pop(0) or options["default"]
 
     monkeypatch.setattr(_prompt, "on_terminal", lambda: True)
-    monkeypatch.setattr("camsync.cli._login.on_terminal", lambda: True)
+    monkeypatch.setattr("camsync.cli._whereto.on_terminal", lambda: True)
     monkeypatch.setattr(_prompt.click, "prompt", prompt)
     monkeypatch.setenv("CAMSYNC_STORE", "file")
     monkeypatch.setenv("CAMSYNC_PASSPHRASE", "correct horse battery")
@@ -551,7 +553,7 @@ def test_an_account_cannot_be_dumped(account, capsys):
 
     assert 10 == code
     assert "'imou' cannot dump a device" in message
-    assert "doctor --bundle" in step
+    assert step.endswith("camsync doctor imou://lcapp@sg --bundle report.zip")
 
 
 # -- Usage ------------------------------------------------------------------------------------------
@@ -692,3 +694,411 @@ def test_simulators_say_what_they_can_do(capsys):
 
     assert "hls-denied" in faults["faults"]
     assert "nvr" in kinds["kinds"]
+
+
+# -- An account without cameras ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["channels", "search", "download"])
+def test_an_account_without_cameras_is_an_error(account, capsys, tmp_path, monkeypatch, command):
+    """A wrong data centre lets everybody in, and shows nothing."""
+    monkeypatch.chdir(tmp_path)
+    account.known, account.found = [], {}
+    code, message, step = error_of(capsys, command, URL)
+
+    assert 12 == code
+    assert "the login works, but this account has no cameras in data centre 'sg'" == message
+    assert step.startswith("try camsync channels imou://lcapp@fk (or @or, @cn), and check that")
+
+
+def test_devices_without_cameras_are_shown_before_the_error(account, capsys):
+    """A gateway is a device, too."""
+    account.known = []
+    code, out, err = run(capsys, "channels", URL)
+
+    assert (12, True) == (code, out.startswith("AAAA1: "))
+    assert "no cameras in data centre 'sg'" in err
+
+
+def test_elsewhere_no_data_centre_is_advised(account, capsys):
+    """A simulator or a gateway has none."""
+    account.known = []
+
+    assert (
+        12,
+        "the login works, but this account has no cameras",
+        "check that the cameras belong to the account that owns the app",
+    ) == error_of(capsys, "search", "imou://lcapp@127.0.0.1:8080")
+
+
+def test_a_recorder_without_cameras_is_an_error(account, capsys):
+    """Not the same as one without recordings."""
+    account.known = []
+    code, message, step = error_of(capsys, "search", "hikvision://admin@nvr.test")
+
+    assert (12, "the login works, but the recorder lists no channels") == (code, message)
+    assert "cameras are added" in step
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_login_warns_of_an_account_without_cameras(account, capsys, monkeypatch, as_json):
+    """Before it saves; the account may get cameras yet."""
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_PASSPHRASE", "correct horse battery")
+    account.known = []
+    good = Check(name="devices", status=CheckStatus.WARNING, seen="the list of devices is empty")
+    monkeypatch.setattr(FakeAccount, "diagnose", lambda _self: iter([good]), raising=False)
+    code, out, err = run(capsys, "login", URL, "--yes", *["--json"] * as_json)
+
+    assert 0 == code
+    if as_json:
+        assert "" == err
+        assert "in data centre 'sg'" in json.loads(out)["warnings"][0]
+    else:
+        assert err.startswith("warning: the login works, but this account has no cameras")
+        assert "try camsync channels imou://lcapp@fk" in err
+
+
+def test_login_does_not_warn_when_nothing_was_listed(account, capsys, monkeypatch):
+    """A list that failed is not empty."""
+    monkeypatch.setenv("CAMSYNC_STORE", "file")
+    monkeypatch.setenv("CAMSYNC_PASSPHRASE", "correct horse battery")
+    account.known = []
+    bad = Check(name="devices", status=CheckStatus.FAILED, seen="silent")
+    monkeypatch.setattr(FakeAccount, "diagnose", lambda _self: iter([bad]), raising=False)
+
+    assert (0, "") == run(capsys, "login", URL, "--yes")[::2]
+
+
+# -- Cameras of different kinds in one account -------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["search", "download"])
+@pytest.mark.parametrize(
+    "error", [errors.NoCloudPlanError("no plan"), errors.NoLocalStorageError("no card")]
+)
+def test_a_camera_without_plan_or_card_is_a_state(
+    account, engine, capsys, tmp_path, monkeypatch, command, error
+):
+    """It is listed, and nothing has failed."""
+    monkeypatch.chdir(tmp_path)
+    account.found["AAAA1"] = []
+    account.failures["AAAA1"] = error
+    code, _, err = run(capsys, command, URL)
+    again, document = run_json(capsys, command, URL)
+    (entry,) = document["without"]
+
+    assert (0, 0, []) == (code, again, document["problems"])
+    assert f"not searched: AAAA1/0 Front door: {error.message}\n" in err
+    assert ("AAAA1", type(error).__name__) == (entry["device"], entry["error"]["type"])
+
+
+def test_offline_stays_a_problem_beside_a_state(account, capsys):
+    """What the one cannot have is not what the other did not tell."""
+    account.found = {"AAAA1": [], "BBBB2": [recording("BBBB2")], "CCCC3": []}
+    account.known = [channel(one) for one in account.found]
+    account.failures = {
+        "AAAA1": errors.NoCloudPlanError("no plan"),
+        "CCCC3": errors.DeviceOfflineError("offline"),
+    }
+    code, document = run_json(capsys, "search", URL)
+
+    assert (1, 1, 1) == (code, len(document["problems"]), len(document["without"]))
+
+
+@pytest.mark.parametrize("options", [["--device", "AAAA1"], []])
+def test_when_nothing_can_be_searched_it_is_an_error(account, capsys, options):
+    """Neither the one that was asked for, nor any of them."""
+    account.found = {"AAAA1": [], "BBBB2": []}
+    account.failures = dict.fromkeys(account.found, errors.NoCloudPlanError("no plan"))
+
+    assert (10, "no plan") == error_of(capsys, "search", URL, *options)[:2]
+
+
+# -- Limits -----------------------------------------------------------------------------------------
+
+
+LIMITS = ("--max-calls", "900", "--max-bytes", "5000")
+
+
+@pytest.mark.parametrize("command", ["channels", "search", "download", "doctor"])
+def test_limits_count_for_every_command(account, engine, capsys, tmp_path, monkeypatch, command):
+    """Whatever sends calls can be stopped."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(FakeAccount, "diagnose", lambda _self: iter(()), raising=False)
+    run(capsys, command, URL, *LIMITS)
+    given = account.connections[0][1]
+
+    assert (900, 5000) == (given["max_calls"], given["max_bytes"])
+
+
+def test_limits_are_saved_by_login(typed, capsys):
+    """And kept when somebody logs in again, by the name or by the URL."""
+    typed.answers = [SECRET]
+    run(capsys, "login", URL, "--name", "home", "--no-test", *LIMITS)
+    (first,) = Profiles().all()
+    typed.answers = ["lcapp", SECRET]
+    run(capsys, "login", "home", "--no-test", "--max-calls", "800")
+    typed.answers = [SECRET]
+    run(capsys, "login", URL, "--name", "home", "--no-test")
+    (last,) = Profiles().all()
+
+    assert (900, 5000) == (first.max_calls, first.max_bytes)
+    assert (800, 5000) == (last.max_calls, last.max_bytes)
+    assert {"max_calls": 800, "max_bytes": 5000} == last.options()
+
+
+def test_an_odd_limit_in_a_profile():
+    """Somebody has written it into the file by hand."""
+    for limit in (-1, True, "9"):
+        with pytest.raises(errors.ConfigurationError, match="max_calls of a profile"):
+            Profile(name="home", provider="imou", host="sg", max_calls=limit)
+
+
+def test_usage_shows_profiles_and_their_limits(counts, capsys):
+    """The headings say which number is what; the lowest limit counts."""
+    for name, limit in (("home", 900), ("office", 700), ("plain", None)):
+        profile = Profile(
+            name=name, provider="imou", host="sg", username="lcapp", max_calls=limit, max_bytes=5000
+        )
+        Profiles().set(profile)
+    _, out, _ = run(capsys, "usage")
+    _, document = run_json(capsys, "usage", "home")
+    head, first, second = out.splitlines()[:3]
+
+    assert "profile account month calls of limit media of limit" == " ".join(head.split())
+    assert first.startswith("home, office, plain")
+    assert "700" in first
+    assert "4.9 KiB" in first
+    assert second.split()[0] == "lcold"
+    (entry,) = document["accounts"]
+    assert (900, ["home"], ["lcapp", "lcold"]) == (
+        entry["max_calls"],
+        entry["profiles"],
+        document["known"],
+    )
+
+
+def test_usage_of_an_account_that_nobody_knows(counts, capsys):
+    """A typing error is not an account that has used nothing."""
+    code, out, _ = run(capsys, "usage", "imou://TYPO@sg")
+
+    assert 0 == code
+    assert out.startswith("nothing has been counted for TYPO on this computer\n")
+    assert "accounts with counts: lcapp, lcold\n" in out
+    counts.unlink()
+    assert "accounts with counts: none\n" in run(capsys, "usage", "imou://TYPO@sg")[1]
+
+
+# -- Whose profile it is ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_account(typed, capsys):
+    """A profile with the usual name, whose app secret is stored."""
+    typed.answers = [SECRET]
+    run(capsys, "login", URL, "--yes", "--no-test")
+    typed.questions.clear()
+    return Profiles().get("imou-sg")
+
+
+def stored_user():
+    """Whose secret is stored under the usual name."""
+    return registry.open_store().get("imou", "imou-sg").username
+
+
+def test_another_account_does_not_replace_the_first(first_account, capsys):
+    """With --yes nobody can be asked: the first secret would be lost."""
+    code, message, step = error_of(capsys, "login", "imou://other@sg", "--yes", "--no-test")
+
+    assert 2 == code
+    assert "imou-sg belongs to app lcapp; nothing was changed" == message
+    assert "use --name NAME, or camsync logout imou-sg first" == step
+    assert (first_account, "lcapp") == (Profiles().get("imou-sg"), stored_user())
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_somebody_at_the_terminal_is_asked(first_account, typed, capsys, monkeypatch, answer):
+    """Before the secret."""
+    asked = []
+    monkeypatch.setattr(
+        _prompt.click, "confirm", lambda question, **_: asked.append(question) or answer
+    )
+    typed.answers = ["", "other-word"]
+    code, *_ = run(capsys, "login", "imou://other@sg", "--no-test")
+
+    assert (0 if answer else 2) == code
+    assert ["imou-sg belongs to app lcapp. Replace it, and forget what is stored for it?"] == asked
+    assert ("other" if answer else "lcapp") == stored_user()
+    assert (2 if answer else 1) == len(typed.questions), "a no is not followed by more questions"
+
+
+def test_a_url_means_the_profile_of_its_own_account(first_account):
+    """Two accounts in one data centre do not share limits, or what was learnt."""
+    assert "imou-sg" == registry.resolve("imou://lcapp@sg").profile.name
+    assert None is registry.resolve("imou://other@sg").profile
+    assert "imou-sg" == registry.resolve("imou://other@imou-sg").profile.name
+
+
+def test_without_a_user_python_gets_the_form_of_the_vendor():
+    """An account has an app id and a data centre, no host."""
+    with pytest.raises(errors.ConfigurationError) as caught:
+        registry.connect("imou://fk", password=SECRET)
+
+    assert "write imou://APPID@sg" == caught.value.next_step
+
+
+# -- The data centre --------------------------------------------------------------------------------
+
+
+def test_the_data_centre_is_checked_at_once(typed, capsys):
+    """In any case of letters; what is none is not repeated, and asked again."""
+    typed.answers = ["Nowhere", "FK", "", "lcapp", SECRET]
+    code, _, err = run(capsys, "login", "imou", "--no-test")
+
+    assert 0 == code
+    assert "that is none of them; type one of: sg, fk, or, cn\n" in err
+    assert "Nowhere" not in err
+    assert 2 == sum(question.startswith("Data centre") for question in typed.questions)
+    assert "fk" == Profiles().get("imou-fk").host
+
+
+def test_three_wrong_data_centres_end_it(typed, capsys):
+    """Nobody is asked for ever."""
+    typed.answers = ["x", "y", "z"]
+    code, _, err = run(capsys, "login", "imou", "--no-test")
+
+    assert (2, 3) == (code, len(typed.questions))
+    assert "write: camsync login imou://APPID@sg" in err
+
+
+@pytest.mark.parametrize("command", ["channels", "login"])
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("imou://lcapp@xx", "'xx' is no data centre of imou://"),
+        ("imou://lcapp", "'lcapp' is no profile and no data centre of imou://"),
+    ],
+)
+def test_what_is_no_data_centre_is_refused_before_any_question(
+    typed, capsys, command, url, message
+):
+    """The app secret would be typed for nothing."""
+    code, _, err = run(capsys, command, url)
+
+    assert (2, []) == (code, typed.questions)
+    assert f"error: {message}\n" in err
+    assert "write imou://APPID@sg; the data centres are sg (Singapore), fk" in err
+
+
+def test_a_url_without_a_data_centre_is_explained_in_the_vendors_words(capsys):
+    """There is no host and no port to write."""
+    assert "write imou://APPID@sg" == error_of(capsys, "channels", "imou://lcapp@")[2]
+
+
+# -- What tables show -------------------------------------------------------------------------------
+
+
+def short_table(account, monkeypatch, *recordings):
+    """The table of recordings, as a terminal gets it."""
+    monkeypatch.setattr(Output, "on_terminal", True)
+    account.found = {"AAAA1": recordings, "BBBB2": []}
+
+
+def test_the_place_of_a_recording_is_shown_when_there_are_two(account, capsys, monkeypatch):
+    """Else it would be the same in each row."""
+    card = attrs.evolve(recording("AAAA1"), key=attrs.evolve(recording("AAAA1").key, stream="sd"))
+    short_table(account, monkeypatch, card, recording("AAAA1", 1))
+    _, both, _ = run(capsys, "search", URL)
+    short_table(account, monkeypatch, card)
+    _, one, _ = run(capsys, "search", URL)
+
+    assert "storage" in both
+    assert "cloud" in both
+    assert "storage" not in one
+
+
+def test_sizes_that_are_not_exact_are_marked(account, capsys, monkeypatch):
+    """The cloud says about how large a recording is."""
+    hinted = SimpleNamespace(
+        **{each.name: getattr(recording("AAAA1"), each.name) for each in attrs.fields(Recording)},
+        duration=dt.timedelta(minutes=1),
+        local_start=START,
+    )
+    hinted.size_hint = 3 * 1024 * 1024
+    account.found = {"AAAA1": [hinted], "BBBB2": [recording("BBBB2", size=1024)]}
+    _, out, _ = run(capsys, "search", URL)
+    _, document = run_json(capsys, "search", URL)
+
+    assert " ~3.0 MiB" in out
+    assert " 1.0 KiB" in out
+    assert out.endswith(", ~3.0 MiB\n")
+    assert {3 * 1024 * 1024, None} == {one["size_hint"] for one in document["recordings"]}
+
+
+def test_the_plan_is_shown_where_the_list_says_it(account, capsys):
+    """It costs nothing; what is not known is no column."""
+    account.known = [
+        attrs.evolve(channel("AAAA1"), raw={"plan": "expired"}),
+        attrs.evolve(channel("BBBB2"), raw={"plan": "unknown"}),
+    ]
+    _, out, _ = run(capsys, "channels", URL)
+    _, document = run_json(capsys, "channels", URL)
+    account.known = account.known[1:]
+    _, without, _ = run(capsys, "channels", URL)
+
+    assert "cloud plan" in out
+    assert "expired" in out
+    assert "cloud plan" not in without
+    assert ["expired", "unknown"] == [one["plan"] for one in document["channels"]]
+
+
+# -- Advice that can be typed -----------------------------------------------------------------------
+
+
+def test_advice_names_the_profile(account, engine, capsys, tmp_path, monkeypatch):
+    """``see: camsync doctor home`` can be copied."""
+    Profiles().set(Profile(name="home", provider="imou", host="sg", username="lcapp"))
+    account.support = NO
+    command = ("--json", "--dest", str(tmp_path))
+    document = json.loads(run(capsys, "download", URL, *command)[1])
+    monkeypatch.setenv("CAMSYNC_IMOU_HOME_USERNAME", "lcapp")
+    monkeypatch.setenv("CAMSYNC_IMOU_HOME_SECRET", SECRET)
+    named = json.loads(run(capsys, "download", "home", *command)[1])
+
+    assert document["failed"][0]["error"]["next_step"].endswith("camsync doctor imou://lcapp@sg")
+    assert named["failed"][0]["error"]["next_step"].endswith("see: camsync doctor home")
+
+
+def test_the_doctor_offers_no_option_that_it_has_not(account, capsys, tmp_path):
+    """It never replaces a file."""
+    path = tmp_path / "report.zip"
+    path.write_text("old")
+
+    assert (
+        "choose another name, or move it away"
+        == error_of(capsys, "doctor", URL, "--bundle", str(path))[2]
+    )
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_bundle_of_an_account_that_keeps_no_list(account, capsys, tmp_path, monkeypatch, failing):
+    """Then it is asked once more; and what that does not tell is said."""
+    seen = Check(name="devices", status=CheckStatus.OK, seen="AAAA1 is called Granny's bedroom")
+    monkeypatch.setattr(FakeAccount, "diagnose", lambda _self: iter([seen]), raising=False)
+    account.known = [attrs.evolve(channel("AAAA1"), name="Granny's bedroom")]
+    if failing:
+        monkeypatch.setattr(account, "channels", _away)
+    path = tmp_path / "report.zip"
+    code, *_ = run(capsys, "doctor", URL, "--bundle", str(path))
+    with zipfile.ZipFile(path) as archive:
+        doctor, readme = (archive.read(name).decode() for name in ("doctor.txt", "README.txt"))
+
+    assert 0 == code
+    assert failing == ("Granny" in doctor)
+    assert failing == ("could not be listed again (DeviceOfflineError)" in readme)
+
+
+def _away():
+    msg = "away"
+    raise errors.DeviceOfflineError(msg)

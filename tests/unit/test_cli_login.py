@@ -13,6 +13,8 @@ import pytest
 
 from camsync import (
     Certificate,
+    Channel,
+    ChannelId,
     Check,
     CheckStatus,
     Credential,
@@ -40,6 +42,7 @@ URL = f"hikvision://admin@{HOST}"
 SECURE = f"hikvisions://admin@{HOST}"
 PIN = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
+CAMERA = Channel(device=DeviceId("DS1"), id=ChannelId("1"), name="Door")
 
 
 class Terminal(io.StringIO):
@@ -643,9 +646,9 @@ def test_a_new_file_gets_a_passphrase_that_is_typed_twice(recorder, capsys, aske
     assert f"New passphrase for {path}" == asked.questions[1]
 
     asked.questions.clear()
-    asked.answers += [PASSWORD, "correct horse"]
+    asked.answers += ["correct horse", PASSWORD]
     assert 0 == run(capsys, "login", URL, "--yes")[0]
-    assert f"Passphrase of {path}" == asked.questions[1]
+    assert f"Passphrase of {path}" == asked.questions[0], "before anybody types a password"
     assert (
         Secret(PASSWORD)
         == EncryptedFileStore(path, passphrase="correct horse").get("hikvision", HOST).secret
@@ -775,7 +778,7 @@ def test_an_insecure_connection_is_a_line_on_stderr(recorder, capsys, monkeypatc
         return []
 
     monkeypatch.setattr(recorder, "devices", devices)
-    monkeypatch.setattr(FakeProvider, "channels", lambda _self: [], raising=False)
+    monkeypatch.setattr(FakeProvider, "channels", lambda _self: [CAMERA], raising=False)
     for _ in range(2):
         _code, _out, err = run(capsys, "channels", URL, *password_file)
 
@@ -1093,3 +1096,86 @@ def test_the_variables_of_the_environment_are_named(capsys, monkeypatch):
     assert f"front-shop: in {' and '.join(names)}\n" in run(capsys, "profiles")[1]
     (profile,) = run_json(capsys, "profiles")[1]["profiles"]
     assert names == profile["variables"]
+
+
+# -- Before anybody types a password
+
+
+def test_old_tls_is_said_before_a_certificate_is_trusted(recorder, capsys, monkeypatch):
+    """Its pin would not help: the recorder cannot be spoken to all the same."""
+    monkeypatch.setattr(transport, "fetch_certificate", None)
+    advice = "if the recorder is old: update its firmware, or pass old_tls=True (--old-tls)"
+    recorder.steps = [step("tcp"), step("tls", CheckStatus.FAILED, advice, errors.Category.TLS)]
+    monkeypatch.setenv("CAMSYNC_PASSWORD", PASSWORD)
+    code, _out, err = run(capsys, "login", SECURE)
+
+    assert 5 == code
+    assert "pass --old-tls" in err
+    assert () == Profiles().all()
+
+
+def test_a_wrong_passphrase_is_said_before_the_recorder_is_asked(
+    recorder, capsys, asked, monkeypatch
+):
+    """And before anybody types the password."""
+    monkeypatch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)
+    path = registry.open_store().path
+    monkeypatch.delenv("CAMSYNC_KEY")
+    credential = Credential(username="admin", secret=PASSWORD)
+    EncryptedFileStore(path, passphrase="correct horse").set("hikvision", "other", credential)
+    asked.answers += ["wrong horse"]
+    code, *_ = run(capsys, "login", URL, "--yes")
+
+    assert (16, [f"Passphrase of {path}"]) == (code, asked.questions)
+    assert [] == recorder.connections
+
+
+def test_a_file_with_a_key_asks_for_no_passphrase(recorder, capsys, asked, monkeypatch):
+    """Its header says that none would open it; the message names the variable."""
+    registry.open_store().set("hikvision", "x", Credential(username="admin", secret=PASSWORD))
+    monkeypatch.delenv("CAMSYNC_KEY")
+    code, _out, err = run(capsys, "login", URL, "--yes")
+
+    assert (16, []) == (code, asked.questions)
+    assert "was made with a key" in err
+    assert "set CAMSYNC_KEY_FILE or CAMSYNC_KEY\n" in err
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"kdf": 1}', b"{", b"\xff"])
+def test_what_is_no_store_is_for_the_store_to_say(recorder, capsys, asked, monkeypatch, content):
+    """It knows more of its own files."""
+    path = registry.open_store().path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    path.chmod(0o600)
+    monkeypatch.delenv("CAMSYNC_KEY")
+    asked.answers += ["correct horse"]
+    code, _out, err = run(capsys, "login", URL, "--yes")
+
+    assert 16 == code
+    assert "was made with a key" not in err
+
+
+def test_another_user_of_a_recorder_does_not_replace_the_first(recorder, capsys, password_file):
+    """The password of the first would be lost."""
+    assert 0 == run(capsys, "login", URL, "--name", "shop", "--yes", *password_file)[0]
+    other = ("login", f"hikvision://guest@{HOST}", "--yes")
+    code, _out, err = run(capsys, *other, *password_file)
+    named, *_ = run(capsys, *other, "--name", "guest", *password_file)
+
+    assert (2, 0) == (code, named)
+    assert "shop belongs to user admin" in err
+    assert "use --name NAME, or camsync logout shop first" in err
+    assert ["guest", "shop"] == [one.name for one in Profiles().all()]
+
+
+def test_a_certificate_that_has_changed_is_answered_with_the_whole_command(
+    untrusted, capsys, password_file
+):
+    """With the name and --replace, without which trust refuses."""
+    Profiles().set(Profile(name="shop", provider="hikvision", host=HOST, https=True, verify=OTHER))
+    _, _, script = run(capsys, "login", "hikvision://admin@shop", *password_file)
+    _, _, yes = run(capsys, "login", "hikvision://admin@shop", "--yes", *password_file)
+
+    assert "camsync trust shop --yes --replace" in script
+    assert "camsync trust shop --yes --replace, or safer camsync trust shop --fingerprint" in yes

@@ -235,3 +235,13 @@ def test_a_table_without_rows_keeps_its_head():
     output.table("", ["name", "size"], [])
 
     assert "name" in text(output.out)
+
+
+def test_a_column_that_may_take_several_lines_is_not_cut(monkeypatch):
+    """Reasons are read to the end, on a narrow terminal too."""
+    monkeypatch.setenv("COLUMNS", "40")
+    output = memory(terminal=True, environ={"NO_COLOR": "1"})
+    output.table("", ("store", "state|"), [["file", "unusable: it was made by somebody else"]])
+    shown = " ".join(output.out.file.getvalue().split())
+
+    assert shown.endswith("file unusable: it was made by somebody else")

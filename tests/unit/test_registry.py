@@ -333,3 +333,20 @@ def test_the_table_is_read_only():
 def test_the_data_centres_that_may_be_named_are_those_of_the_provider():
     """The registry imports no provider, and so it has the names on its own."""
     assert list(registry.PLACES["imou"]) == list(REGIONS)
+
+
+def test_an_app_secret_is_a_password(profiles):
+    """Whoever knows the vendor's word is told ours, and the secret shows nowhere."""
+    with pytest.raises(ConfigurationError, match="app_secret") as caught:
+        camsync.connect("imou://lc1234567890abcdef@sg", app_secret=PASSWORD, profiles=profiles)
+
+    assert "password=APP_SECRET" in caught.value.next_step
+    assert PASSWORD not in _locals_shown(caught.value)
+
+
+def test_an_account_that_nothing_is_stored_for_can_log_in(profiles):
+    """The command is told in full: a profile, or the secret itself."""
+    with pytest.raises(CredentialNotFoundError) as caught:
+        camsync.connect("imou://lc1234567890abcdef@sg", store=MemoryStore(), profiles=profiles)
+
+    assert "camsync login imou://lc1234567890abcdef@sg --name home" in caught.value.next_step

@@ -1,4 +1,4 @@
-"""The options that only cloud accounts have: where to search, and what it may cost."""
+"""The options of a search that only cloud accounts have: where to look, and whether to wake."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ class Account:
 
     storage: str | None
     wake: bool
-    max_calls: int | None
-    max_bytes: int | None
 
     def options(self) -> dict[str, Any]:
         """Return the provider's options that were given; the others keep their defaults."""
@@ -29,20 +27,6 @@ class Account:
         return {name: value for name, value in given if value is not None and value is not False}
 
 
-LIMITS = (
-    click.option(
-        "--max-calls",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="Cloud accounts: send nothing more after so many calls this month.",
-    ),
-    click.option(
-        "--max-bytes",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="Cloud accounts: fetch nothing more after so many bytes this month.",
-    ),
-)
 _PARAMETERS = (
     click.option(
         "--storage",
@@ -52,7 +36,6 @@ _PARAMETERS = (
     click.option(
         "--wake", is_flag=True, help="Cloud accounts: wake sleeping cameras; drains batteries."
     ),
-    *LIMITS,
 )
 
 

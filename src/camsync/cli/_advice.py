@@ -43,12 +43,18 @@ _PHRASES = tuple(
         (r"\btime_mode='(\w+)' or '(\w+)'", r"--time-mode \1 or \2"),
         (r"\btime_mode='(\w+)'", r"--time-mode \1"),
         (r"\btime_mode=", "--time-mode"),
+        (r"; in Python timezone=\{[^}]*\}", ""),
         (r"\btimezone='([^']*)'(?:, or a mapping with the zone of each device)?", r"--timezone \1"),
         (r"\btimezone=", "--timezone"),
         (r"; retry_login\(\) lets camsync try again$", ""),
         (r"\bor allow waking it;", "or use --wake:"),
         (r"^raise the limit, or wait", "raise --max-calls or --max-bytes, or wait"),
+        (r"\bmax_calls\b", "--max-calls"),
+        (r"\bmax_bytes\b", "--max-bytes"),
+        (r"\bstorage='(\w+)' \(--storage \1\)", r"--storage \1"),
+        (r"\(wake=True, --wake\)", "(--wake)"),
         (r"\braise the timeout\b", "raise --timeout"),
+        (r"\bimou://USER@HOST(?::PORT)?", "imou://APPID@sg"),
     )
 )
 

@@ -20,20 +20,22 @@ from typing import Any
 import attrs
 
 from .._scrub import Scrubber
-from .._secret import Secret
 from ..errors import CamsyncError
 from ..models import Check
 from ..provider import Provider
 from ._advice import words
+from ._checks import listed_by
 from ._dump import KEPT, make_dump, replaced_text, write_whole
 from ._json import check_json
-from ._place import find_place
+from ._link import Link
+from ._vendors import vendor_of
 
 
 _LOGGER = "camsync"
 _DETAIL = "camsync_"
 _MOST_LINES = 20_000
 _FEW = 3
+_SHORT = "(name)"
 _EVERYBODY = frozenset({"root", "admin", "user", "localhost", "ubuntu", "debian", "home"})
 _LIBRARIES = (
     "camsync",
@@ -60,7 +62,7 @@ environment.txt           versions of Python, the operating system and the libra
 Replaced: {replaced}.
 Kept: {kept}.
 The same value has the same stand-in in all files. No password is in any of them.
-{dump}
+{missing}
 Read the files before you post them: text in fields that camsync does not know is as it was.
 """
 
@@ -111,9 +113,7 @@ def recorded_log() -> Iterator[list[str]]:
             handler.setLevel(own)
 
 
-def write_bundle(
-    path: Path, provider: Provider, checks: Sequence[Check], log: Sequence[str], url: Secret
-) -> str:
+def write_bundle(path: Path, link: Link, checks: Sequence[Check], log: Sequence[str]) -> str:
     """Dump the device, anonymise everything together, and write the zip.
 
     Returns:
@@ -122,11 +122,12 @@ def write_bundle(
     Raises:
         DestinationError: The zip cannot be written.
     """
-    scrubber = _prepared(url)
+    scrubber = _prepared(link)
+    missing = _know_cameras(scrubber, link.provider, checks)
     files: dict[str, str] = {}
+    without = ""
     try:
-        files["dump.json"] = json.dumps(make_dump(provider, scrubber), indent=1) + "\n"
-        without = ""
+        files["dump.json"] = json.dumps(make_dump(link, scrubber), indent=1) + "\n"
     except CamsyncError as error:
         without = f"There is no dump.json: {scrubber.text(words(error.message))}."
     files["doctor.json"] = json.dumps(_doctor_json(checks, scrubber), indent=1) + "\n"
@@ -134,12 +135,13 @@ def write_bundle(
     files["log.txt"] = scrubber.text("\n".join(log)) + "\n"
     files["environment.txt"] = scrubber.text(environment())
     replaced = replaced_text(scrubber.counts)
-    files["README.txt"] = _README.format(replaced=replaced, kept=KEPT, dump=without)
+    lines = "\n".join(filter(None, (without, missing)))
+    files["README.txt"] = _README.format(replaced=replaced, kept=KEPT, missing=lines)
     write_whole(path, _zipped(files))
-    return without or f"replaced: {replaced}"
+    return lines or f"replaced: {replaced}"
 
 
-def _prepared(url: Secret) -> Scrubber:
+def _prepared(link: Link) -> Scrubber:
     """Return a scrubber that knows the device, and this computer: its user, its name, its folders."""
     scrubber = Scrubber()
     with contextlib.suppress(RuntimeError):
@@ -149,13 +151,59 @@ def _prepared(url: Secret) -> Scrubber:
     with contextlib.suppress(OSError, KeyError, ImportError):
         _know(scrubber, getpass.getuser(), "user name")
     _know(scrubber, socket.gethostname(), "address")
-    place = find_place(url)
-    _know(scrubber, place.host, "address")
+    place = link.place
+    if place.host not in vendor_of(place.url.provider).places:  # which everybody shares
+        _know(scrubber, place.host, "address")
     if place.profile is not None:
         _know(scrubber, place.profile.name, "name")
-    if place.url.username is not None:
-        _know(scrubber, place.url.username, "user name")
+    _know(scrubber, link.username, "user name")
     return scrubber
+
+
+def _know_cameras(scrubber: Scrubber, provider: Provider, checks: Sequence[Check]) -> str:
+    """Tell *scrubber* what an account has listed; return what could not be found out.
+
+    Of a recorder the dump tells all that.
+    """
+    if not vendor_of(provider.name).cloud:
+        return ""
+    if not listed_by(checks):
+        return "The cameras could not be listed: if a file names one, the name is as it was."
+    try:
+        listed = list(_listed(provider))
+    except CamsyncError as error:
+        return (
+            f"The cameras could not be listed again ({type(error).__name__}): look for their names."
+        )
+    for device, names in listed:
+        scrubber.know(device, "serial number")
+        for name in names:
+            _know_name(scrubber, name)
+    return ""
+
+
+def _listed(provider: Provider) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield each device's id, and what it and its channels are called.
+
+    What the connection test has listed is there still, however long ago: a call would be counted.
+    """
+    names: Mapping[str, Sequence[str]] | None = getattr(provider, "names", None)
+    if names is not None:
+        yield from names.items()
+        return
+    channels = provider.channels()
+    for device in provider.devices():
+        yield device.id, [device.name]
+    for channel in channels:
+        yield channel.device, [channel.name]
+
+
+def _know_name(scrubber: Scrubber, name: str) -> None:
+    """Also one so short that in a document it would be taken for something else: ``WC``."""
+    text = name.strip()
+    if len(text) < _FEW and any(map(str.isalpha, text)):
+        scrubber.replace(text, _SHORT)
+    scrubber.know(text, "name")
 
 
 def _know(scrubber: Scrubber, value: str, kind: str) -> None:

@@ -134,11 +134,13 @@ def decide(
     pinned: Sequence[str],
     wish: Wish,
     *,
+    command: str,
     otherwise: CamsyncError,
 ) -> None:
     """Return if *certificate* is to be trusted.
 
     Args:
+        command: What to type to pin it: ``camsync trust front-shop``.
         pinned: Other certificates that are pinned for this device.
         otherwise: What to raise when the question cannot be asked.
 
@@ -155,7 +157,7 @@ def decide(
     if wish.yes and (wish.replace or not pinned):
         return
     if wish.yes:
-        raise _changed(pinned[0], actual)
+        raise _changed(pinned[0], actual, command)
     question = "Trust the NEW one in its place?" if pinned else "Trust it from now on?"
     if not confirmed(question, otherwise=otherwise):
         msg = "the certificate was not confirmed; nothing was stored"
@@ -172,13 +174,13 @@ def _compare(wanted: str, actual: str) -> None:
         raise CertificateError(msg, expected=expected, actual=actual, next_step=step)
 
 
-def _changed(expected: str, actual: str) -> CertificateError:
+def _changed(expected: str, actual: str, command: str) -> CertificateError:
     return CertificateError(
         f"another certificate is pinned already: expected {expected}, got {actual}",
         expected=expected,
         actual=actual,
-        next_step="if the recorder was reset or renewed its certificate: camsync trust --yes "
-        "--replace, or --fingerprint; otherwise somebody may be in between",
+        next_step=f"if the recorder was reset or renewed its certificate: {command} --yes --replace, "
+        f"or safer {command} --fingerprint {actual}; otherwise somebody may be in between",
     )
 
 

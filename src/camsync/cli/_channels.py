@@ -26,7 +26,9 @@ _COLUMNS = (
     "resolution",
     "fps>",
     "tracks",
+    "cloud plan",
 )
+_UNKNOWN = "unknown"
 _ONLINE = {True: "yes", False: "no", None: "?"}
 
 
@@ -44,10 +46,10 @@ def channels(output: Output, target: Target) -> int:
 
     An offline channel still has its recordings. The ids are what --channel and --device take.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    with connected(output, target) as provider:
-        devices = provider.devices()
-        found = provider.channels()
-    show_devices(output, devices)
+    with connected(output, target) as link:
+        devices = link.provider.devices()
+        show_devices(output, devices)
+        found = link.channels()
     show_channels(output, found)
     output.document(
         {
@@ -68,7 +70,8 @@ def show_devices(output: Output, devices: Sequence[Device]) -> None:
 def show_channels(output: Output, found: Sequence[Channel]) -> None:
     """Print the table of channels, with their devices if there are several."""
     first = 0 if len({channel.device for channel in found}) > 1 else 1
-    output.table("", _COLUMNS[first:], (row[first:] for row in _rows(found)))
+    last = len(_COLUMNS) if any(map(_plan, found)) else -1
+    output.table("", _COLUMNS[first:last], (row[first:last] for row in _rows(found)))
 
 
 def _rows(found: Sequence[Channel]) -> Iterator[Sequence[str]]:
@@ -84,4 +87,11 @@ def _rows(found: Sequence[Channel]) -> Iterator[Sequence[str]]:
             channel.resolution,
             fps_text(channel.fps),
             ", ".join(channel.tracks),
+            _plan(channel),
         )
+
+
+def _plan(channel: Channel) -> str:
+    """Return the state of the cloud plan, where the list of devices has said it."""
+    listed = str(channel.raw.get("plan", _UNKNOWN))
+    return "" if listed == _UNKNOWN else listed

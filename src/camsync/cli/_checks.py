@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from ._exit import CODES, FAILED
 from ._output import Output
 
 
+_LISTING = "devices"
 _STYLES = MappingProxyType(
     {
         CheckStatus.OK: "green",
@@ -50,6 +51,12 @@ def show_check(output: Output, check: Check) -> None:
     output.line(f"{check.status.value:8} {check.name:9} {words(check.seen)}", _STYLES[check.status])
     if check.advice:
         output.line(f"{'':19}-> {words(check.advice)}")
+
+
+def listed_by(checks: Sequence[Check]) -> bool:
+    """Whether the test of an account came as far as listing its devices."""
+    good = (CheckStatus.OK, CheckStatus.WARNING)
+    return any(check.name == _LISTING and check.status in good for check in checks)
 
 
 def check_code(failed: Check) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,17 +16,20 @@ import click
 from .. import registry
 from .._secret import Secret
 from .._zone import parse_timezone
-from ..errors import ConfigurationError
+from ..errors import CamsyncError, ConfigurationError
+from ..profiles import Profile, Profiles
 from ..provider import Provider
-from ._options import Finite, secret_text, store_option
+from ._link import Link
+from ._options import LIMITS, Finite, secret_text, store_option
 from ._output import Output
 from ._password import Sources, find_credential
 from ._place import find_place
-from ._vendors import check_options
+from ._vendors import check_options, check_place
 
 
 Result = TypeVar("Result")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_log = logging.getLogger("camsync.cli")
 _CONNECT_TIMEOUT = 10.0
 _LONGEST_TIMEOUT = 86_400.0
 _FINGERPRINT = "sha256:"
@@ -53,6 +57,8 @@ class Target:
     timezone: str | None
     time_mode: str | None
     timeout: float | None
+    max_calls: int | None = None
+    max_bytes: int | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the provider's options that were given; the others keep their defaults.
@@ -76,6 +82,8 @@ class Target:
             given["time_mode"] = self.time_mode
         if self.timeout is not None:
             given["timeout"] = (self.patience, self.timeout)
+        limits = {"max_calls": self.max_calls, "max_bytes": self.max_bytes}
+        given |= {name: limit for name, limit in limits.items() if limit is not None}
         return given
 
     @property
@@ -109,12 +117,12 @@ _PARAMETERS = (
     click.option(
         "--verify",
         metavar="CA|sha256:HEX",
-        help="Trust this CA file, or the certificate with this fingerprint.",
+        help="Trust this CA file, or (recorders only) the certificate with this fingerprint.",
     ),
     click.option(
         "--old-tls",
         is_flag=True,
-        help="Allow TLS 1.0 and weak ciphers, for recorders that know nothing better.",
+        help="Allow TLS 1.0 and weak ciphers, for old ones (recorders only).",
     ),
     click.option(
         "--insecure-no-verify",
@@ -124,7 +132,7 @@ _PARAMETERS = (
     click.option(
         "--insecure-basic",
         is_flag=True,
-        help="Allow Basic login over plain HTTP: it shows the password to the network.",
+        help="Allow Basic login over plain HTTP: the network sees the password (recorders only).",
     ),
     click.option(
         "--timezone",
@@ -134,7 +142,7 @@ _PARAMETERS = (
     click.option(
         "--time-mode",
         type=click.Choice(["auto", "local", "utc"]),
-        help="What 'Z' means in the recorder's times.  [default: auto]",
+        help="What 'Z' means in the device's times (recorders only).  [default: auto]",
     ),
     click.option(
         "--timeout",
@@ -142,6 +150,7 @@ _PARAMETERS = (
         metavar="SECONDS",
         help="How long to wait for an answer.  [default: 60]",
     ),
+    *LIMITS,
 )
 
 
@@ -176,7 +185,7 @@ def as_user(place: registry.Target, username: str) -> registry.Target:
 
 
 @contextlib.contextmanager
-def connected(output: Output, target: Target, **more: Any) -> Iterator[Provider]:
+def connected(output: Output, target: Target, **more: Any) -> Iterator[Link]:
     """Find the password and connect; all else is checked before anybody is asked for it.
 
     Args:
@@ -189,9 +198,24 @@ def connected(output: Output, target: Target, **more: Any) -> Iterator[Provider]
     place = find_place(target.url)
     options = {**target.options(), **more}
     check_options(place.url.provider, options)
+    check_place(place)
     credential = find_credential(output, place, target.sources)
     # Not by the URL again: a profile that is deleted meanwhile would leave its name as a host's.
     named = as_user(place, credential.username)
     provider = registry.connect_to(named, password=credential.secret, **options)
     with contextlib.closing(provider):
-        yield provider
+        try:
+            yield Link(provider=provider, place=place, username=credential.username)
+        finally:
+            _keep_learnt(place.profile, provider)
+
+
+def _keep_learnt(profile: Profile | None, provider: Provider) -> None:
+    """Keep what was found out in its profile: the next command need not ask, and pay, again."""
+    learnt = dict(getattr(provider, "learnt", {}))
+    if profile is None or not learnt or learnt == dict(profile.learnt):
+        return
+    try:
+        Profiles().replace(profile, attrs.evolve(profile, learnt=learnt))
+    except CamsyncError as error:  # it is asked again next time; the command itself is done
+        _log.info("what was learnt about %s was not kept: %s", profile.name, error.message)

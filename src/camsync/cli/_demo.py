@@ -21,6 +21,7 @@ from ._download import Outcome, fetch, report, require_media
 from ._exit import OK
 from ._format import size_text
 from ._json import channel_json, device_json, recordings_json, span_json
+from ._link import Link
 from ._options import common_options, pass_output
 from ._output import Output
 from ._search import show_recordings
@@ -33,8 +34,11 @@ _HOURS = 2.0
 _SEGMENT = 300.0
 _BANDWIDTH: float | None = 5e6
 """Bytes per second: at full speed the progress display would be gone before anybody sees it."""
-_REAL = "camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/"
-_REAL_ACCOUNT = "camsync download imou://APPID@sg --since 24h --dest footage/"
+_REAL = ("camsync download hikvision://admin@192.168.1.64 --channel 1 --since 24h --dest footage/",)
+_REAL_ACCOUNT = (
+    "camsync login imou://APPID@sg --name home --max-calls 25000",
+    "camsync download home --since 24h --dest footage/",
+)
 _KINDS = ("camera", "camera", "no-plan", "no-card")
 _IMOU_HOURS = 0.5
 _IMOU_SEGMENT = 60.0
@@ -48,7 +52,7 @@ class _Show:
     url: str
     hours: float
     intro: str
-    real: str
+    real: Sequence[str]
     asks: str
 
 
@@ -148,7 +152,9 @@ def _tour(output: Output, show: _Show, dest: Path) -> int:
     output.line("of these, the last that are complete, up to two from each camera:")
     show_recordings(output, wanted, span)
     outcome = Outcome()
-    fetch(output, provider, wanted, dest, outcome)
+    place = registry.resolve(show.url)
+    link = Link(provider=provider, place=place, username=str(place.url.username))
+    fetch(output, link, wanted, dest, outcome)
     document = {
         "simulator": show.url,
         "devices": [device_json(device) for device in devices],
@@ -158,10 +164,11 @@ def _tour(output: Output, show: _Show, dest: Path) -> int:
         "recordings": recordings_json(wanted),
         "dest": str(dest),
     }
-    report(output, outcome, {**document, "next_command": show.real})
+    report(output, outcome, {**document, "next_command": show.real[-1]})
     if outcome.code == OK:
         output.line(show.asks)
-        output.line(f"  {show.real}", "bold")
+        for command in show.real:
+            output.line(f"  {command}", "bold")
     return outcome.code
 
 

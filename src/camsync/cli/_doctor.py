@@ -46,15 +46,15 @@ def doctor(output: Output, target: Target, bundle: str | None) -> int:
     with contextlib.ExitStack() as stack:
         log: list[str] = []
         if path is not None:
-            refuse_existing(path)
+            refuse_existing(path, forcible=False)
             log = stack.enter_context(recorded_log())
-        provider = stack.enter_context(connected(output, target))
+        link = stack.enter_context(connected(output, target))
         checks = []
-        for check in steps_of(provider):
+        for check in steps_of(link.provider):
             checks.append(check)
             show_check(output, check)
         if path is not None:
-            said = write_bundle(path, provider, checks, log, target.url)
+            said = write_bundle(path, link, checks, log)
             for line in (f"written: {path}", said, READ_IT):
                 output.line(line)
     failed = [check for check in checks if check.status is CheckStatus.FAILED]

@@ -13,7 +13,6 @@ import click
 
 from ..errors import CamsyncError, CancelledError, MissingExtraError
 from ..models import Channel, Downloaded, Failed, Recording
-from ..provider import Provider
 from ._account import Account, account_options
 from ._connection import Target, connected, connection_options
 from ._dest import dest_option, prepare
@@ -21,6 +20,7 @@ from ._exit import FAILED, OK, code_for
 from ._fetching import results
 from ._format import count_text, length_text, size_text, utc_text
 from ._json import downloaded_json, error_json, failed_json, problems_json, recording_json
+from ._link import Link
 from ._options import common_options, pass_output
 from ._output import Output
 from ._progress import showing, title
@@ -41,6 +41,7 @@ class Outcome:
 
     Attributes:
         problems: The channels that could not be searched, and why.
+        without: Those that have nothing to search: no plan, or no card.
         error: What ended the run before its time, if something did.
         code: The exit code.
     """
@@ -49,6 +50,7 @@ class Outcome:
     failed: list[Failed] = attrs.field(factory=list)
     skipped: list[Recording] = attrs.field(factory=list)
     problems: Sequence[tuple[Channel, CamsyncError]] = ()
+    without: Sequence[tuple[Channel, CamsyncError]] = ()
     error: CamsyncError | None = None
     code: int = OK
 
@@ -63,6 +65,7 @@ class Outcome:
             "failed": [failed_json(failed) for failed in self.failed],
             "skipped": skipped,
             "problems": problems_json(self.problems),
+            "without": problems_json(self.without),
             "summary": {
                 "downloaded": sum(not done.existing for done in self.downloaded),
                 "existing": sum(done.existing for done in self.downloaded),
@@ -132,8 +135,8 @@ def download(
     """  # noqa: D301 - click reads \b as "do not wrap"
     if container == "mp4":
         require_media("MP4 output")
-    with connected(output, target, **account.options()) as provider:
-        brought = selection.search(provider)
+    with connected(output, target, **account.options()) as link:
+        brought = selection.search(link.provider, link.channels())
         found = brought.recordings
         if not found:
             output.line(nothing_text(selection.span))
@@ -141,11 +144,12 @@ def download(
         outcome = Outcome(
             skipped=[recording for recording in found if recording.in_progress],
             problems=brought.problems,
+            without=brought.without,
         )
         wanted = [recording for recording in found if not recording.in_progress]
         if newest_first:
             wanted.reverse()
-        fetch(output, provider, wanted[:limit], dest, outcome, container=container)
+        fetch(output, link, wanted[:limit], dest, outcome, container=container)
     if found or output.json or outcome.error is not None:
         report(output, outcome, {"dest": str(dest)})
     return outcome.code
@@ -165,7 +169,7 @@ def require_media(purpose: str) -> None:
 
 def fetch(
     output: Output,
-    provider: Provider,
+    link: Link,
     wanted: Sequence[Recording],
     dest: Path,
     outcome: Outcome,
@@ -178,7 +182,7 @@ def fetch(
             if wanted:
                 prepare(dest)
             for result in results(
-                output, provider, wanted, dest, container=container, on_event=on_event, cancel=stop
+                output, link, wanted, dest, container=container, on_event=on_event, cancel=stop
             ):
                 if isinstance(result, Failed):
                     outcome.failed.append(result)

@@ -17,9 +17,9 @@ import click
 from .._scrub import Scrubber
 from .._time import utcnow
 from ..errors import ConfigurationError, DestinationError, UnsupportedError
-from ..provider import Provider
 from ._connection import Target, connected, connection_options
 from ._exit import OK
+from ._link import Link
 from ._options import common_options, pass_output
 from ._output import Output
 
@@ -80,8 +80,8 @@ def dump(output: Output, target: Target, out: str | None, force: bool) -> int:
         msg = "'--out -' and --json both want stdout"
         raise ConfigurationError(msg, next_step="leave one of them out")
     scrubber = Scrubber()
-    with connected(output, target) as provider:
-        document = make_dump(provider, scrubber)
+    with connected(output, target) as link:
+        document = make_dump(link, scrubber)
     content = json.dumps(document, indent=1) + "\n"
     if out == _STDOUT:
         output.out.file.write(content)
@@ -104,16 +104,17 @@ def dump(output: Output, target: Target, out: str | None, force: bool) -> int:
     return OK
 
 
-def make_dump(provider: Provider, scrubber: Scrubber) -> dict[str, Any]:
-    """Have *provider* dump its device.
+def make_dump(link: Link, scrubber: Scrubber) -> dict[str, Any]:
+    """Have the provider dump its device.
 
     Raises:
         UnsupportedError: It cannot.
         CamsyncError: The device cannot be asked.
     """
+    provider = link.provider
     if not isinstance(provider, Dumping):
         msg = f"the provider {provider.name!r} cannot dump a device: that is for recorders"
-        step = "for a bug report, use camsync doctor --bundle, which does without"
+        step = f"for a bug report, use camsync doctor {link.shown} --bundle report.zip"
         raise UnsupportedError(msg, next_step=step)
     return provider.dump(scrubber=scrubber)
 
@@ -124,8 +125,11 @@ def replaced_text(counts: Mapping[str, int]) -> str:
     return ", ".join(words) or "nothing"
 
 
-def refuse_existing(path: Path, *, force: bool = False) -> None:
+def refuse_existing(path: Path, *, force: bool = False, forcible: bool = True) -> None:
     """Refuse a file that is there already, unless it may be replaced.
+
+    Args:
+        forcible: Whether the command has an option for that.
 
     Raises:
         ConfigurationError: It is there, or is a folder.
@@ -135,7 +139,8 @@ def refuse_existing(path: Path, *, force: bool = False) -> None:
         raise ConfigurationError(msg, next_step="name a file")
     if path.exists() and not force:
         msg = f"{path} is there already"
-        raise ConfigurationError(msg, next_step="choose another name, or replace it with --force")
+        other = ", or replace it with --force" if forcible else ", or move it away"
+        raise ConfigurationError(msg, next_step=f"choose another name{other}")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ from .._cancel import CancelToken
 from ..download import download_many
 from ..errors import DownloadUnsupportedError, LicenceError, QuotaError
 from ..models import Capability, Downloaded, Failed, Progress, Recording, Stage
-from ..provider import Provider
+from ._link import Link
 from ._output import Output
 from ._vendors import vendor_of
 
@@ -59,7 +59,7 @@ def device_folder(device: str) -> str:
 
 def results(
     output: Output,
-    provider: Provider,
+    link: Link,
     wanted: Sequence[Recording],
     dest: Path,
     *,
@@ -74,13 +74,14 @@ def results(
         QuotaError: Calls or traffic are used up.
         CamsyncError: Whatever else ends a run, see `camsync.download_many`.
     """
+    provider = link.provider
     options: dict[str, Any] = {"container": container, "on_event": on_event, "cancel": cancel}
     if not vendor_of(provider.name).cloud:
         yield from download_many(provider, wanted, dest, **options)
         return
     told: set[str] = set()
     for recording in wanted:
-        refused = _judged(output, provider, recording, told)
+        refused = _judged(output, link, recording, told)
         if refused is not None:
             event = Progress(stage=Stage.FAILED, recording=recording, message=refused.message)
             on_event(event)
@@ -99,9 +100,10 @@ def _is_final(failed: Failed) -> bool:
 
 
 def _judged(
-    output: Output, provider: Provider, recording: Recording, told: set[str]
+    output: Output, link: Link, recording: Recording, told: set[str]
 ) -> DownloadUnsupportedError | None:
     """Ask before anything is sent; say once why it may not work."""
+    provider = link.provider
     if not isinstance(provider, Judging):
         return None
     support = provider.can_download(recording)
@@ -110,7 +112,7 @@ def _judged(
             told.add(support.reason)
             output.note(f"whether this can be downloaded is not known: {support.reason}")
         return None
-    step = "fetch it in the vendor's app; see: camsync doctor"
+    step = f"fetch it in the vendor's app; see: camsync doctor {link.shown}"
     error = DownloadUnsupportedError(support.reason, next_step=step)
     if Capability.DOWNLOAD not in provider.capabilities:
         raise error

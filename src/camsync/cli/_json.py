@@ -53,6 +53,7 @@ def channel_json(channel: Channel) -> Document:
         "height": channel.height,
         "fps": channel.fps,
         "tracks": list(channel.tracks),
+        "plan": channel.raw.get("plan"),
     }
 
 
@@ -70,6 +71,7 @@ def recording_json(recording: Recording) -> Document:
         "local_start": local,
         "duration": recording.duration.total_seconds(),
         "size": recording.size,
+        "size_hint": getattr(recording, "size_hint", None),
         "kind": recording.kind.value,
         "in_progress": recording.in_progress,
         "container": recording.container,

@@ -13,7 +13,6 @@ import attrs
 import click
 
 from .. import registry
-from .._secret import Secret
 from ..credentials import Credential, CredentialName
 from ..errors import CamsyncError, Category, CertificateError, ConfigurationError
 from ..models import Check, CheckStatus
@@ -21,10 +20,11 @@ from ..profiles import Profile, Profiles
 from ..provider import Provider
 from ._advice import words
 from ._certificate import Wish, decide, digits_of, show_certificate
-from ._checks import check_code, show_check, steps_of
+from ._checks import check_code, listed_by, show_check, steps_of
 from ._connection import Target, as_user, login_options
 from ._exit import OK
 from ._json import check_json, error_json
+from ._link import NoChannelsError, no_channels
 from ._options import common_options, pass_output
 from ._output import Output
 from ._password import (
@@ -34,16 +34,18 @@ from ._password import (
     password_from_file,
     with_user,
 )
-from ._place import address_text, default_name, find_place
+from ._place import address_text
 from ._profiles import profile_json
-from ._prompt import ask_line, on_terminal
+from ._prompt import confirmed
 from ._stores import ENV, FILE, Part, Saving, asker, check_target, has_key, parts_of
 from ._trust import HTTPS_PORT, fetch
-from ._vendors import Vendor, check_options, place_question, vendor_of
+from ._vendors import Vendor, check_options, check_place, vendor_of
+from ._whereto import chosen_name, place_of, with_namesake
 
 
 _ALARMING = frozenset({"tcp", "login"})
 _PIN = "sha256:"
+_OLD = "old_tls"
 
 
 @click.command()
@@ -63,6 +65,7 @@ def login(output: Output, target: Target, name: str | None, no_test: bool, yes: 
     camsync login hikvisions://admin@192.168.1.64 --name front-shop
     camsync login front-shop                                 a new password, for example
     camsync login imou                                       asks for app id and app secret
+    camsync login imou://APPID@sg --name home --max-calls 25000
 
     The way to it is remembered under a name; what is missing is asked for. Nothing is stored before
     the recorder has accepted the password; a wrong one costs one failed login. The password goes to
@@ -94,18 +97,21 @@ class _Attempt:
     options: dict[str, Any]
     parts: Sequence[Part]
     checks: list[Check] = attrs.field(factory=list)
+    empty: NoChannelsError | None = None
     device: str | None = None
     learnt: dict[str, Any] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, output: Output, target: Target, *, name: str | None, yes: bool) -> _Attempt:
-        place = _place_of(target.url)
+        place = place_of(target.url)
         options = target.options()
         check_options(place.url.provider, options)
+        check_place(place)
+        chosen = name or chosen_name(place, yes=yes)
+        place = with_namesake(place, chosen)
         old = place.profile
         if (old is not None and old.learnt) or vendor_of(place.url.provider).cloud:
             options["learnt"] = None  # it is found out anew
-        chosen = name or _chosen_name(place, yes=yes)
         attempt = cls(
             output=output,
             target=target,
@@ -128,8 +134,8 @@ class _Attempt:
     def credential(self) -> Credential:
         """Take or ask for user name and password."""
         stored = CredentialName(self.place.url.provider, self.name)
-        check_target(self.parts, stored)
         if [part.kind for part in self.parts] == [ENV]:
+            check_target(self.parts, stored)
             return self._of_the_environment(stored)
         given = self.place.url.username
         word = self.vendor.user.lower().removesuffix(" name")
@@ -139,10 +145,30 @@ class _Attempt:
         )
         provider, where = self.place.url.provider, self.place.host
         username = given or ask_user(provider, where, otherwise=nobody)
+        self._check_owner(username)
+        check_target(self.parts, stored)
         password = given_password(self.output, self.target.password_file, given)
         if password is None:
             password = ask_password(provider, where, username)
         return Credential(username=username, secret=password)
+
+    def _check_owner(self, username: str) -> None:
+        """Have nobody lose the password of another user unasked.
+
+        Raises:
+            ConfigurationError: The name belongs to another one, and the answer was no.
+        """
+        old = next((one for one in Profiles().all() if one.name == self.name), None)
+        if old is None or old.username in {None, username}:
+            return
+        owner = f"{'app' if vendor_of(old.provider).cloud else 'user'} {old.username}"
+        refused = ConfigurationError(
+            f"{self.name} belongs to {owner}; nothing was changed",
+            next_step=f"use --name NAME, or camsync logout {self.name} first",
+        )
+        question = f"{self.name} belongs to {owner}. Replace it, and forget what is stored for it?"
+        if self.yes or not confirmed(question, otherwise=refused):
+            raise refused
 
     def _of_the_environment(self, stored: CredentialName) -> Credential:
         """Return what its variables hold: they cannot be written, so only a profile is made.
@@ -180,13 +206,15 @@ class _Attempt:
                 show_check(self.output, check)
                 if check.status is CheckStatus.FAILED and check.name in self.vendor.needed:
                     return check
-            self._learn(provider)
+            self._learn(provider, credential.username)
         return None
 
-    def _learn(self, provider: Provider) -> None:
+    def _learn(self, provider: Provider, username: str) -> None:
         if not self.vendor.cloud:
             device, *_ = provider.devices()
             self.device = device.id
+        elif listed_by(self.checks) and not provider.channels():
+            self.empty = no_channels(self.place, username)
         self.learnt = dict(getattr(provider, "learnt", {}))
 
     def _pin_after(self, broken: Check) -> bool:
@@ -199,6 +227,8 @@ class _Attempt:
         chosen = "verify" in self.options or not str(stored or _PIN).startswith(_PIN)
         if broken.name != "tls" or broken.category is not Category.TLS or chosen:
             return False
+        if _OLD in broken.advice:  # no pin would help
+            return False
         host, port = self.place.host, self.place.options().get("port", HTTPS_PORT)
         certificate = fetch(host, port, self.target.patience)
         pin = certificate.fingerprint
@@ -207,7 +237,16 @@ class _Attempt:
         show_certificate(self.output, address_text(host, port), certificate)
         wish = Wish(yes=self.yes)
         pinned = [] if stored is None else [stored]
-        decide(self.output, certificate, pinned, wish, otherwise=_untrusted(stored, pin))
+        profile = self.place.profile
+        command = f"camsync trust {address_text(host, port) if profile is None else profile.name}"
+        decide(
+            self.output,
+            certificate,
+            pinned,
+            wish,
+            command=command,
+            otherwise=_untrusted(stored, pin, command),
+        )
         self.options["verify"] = pin
         return True
 
@@ -248,12 +287,17 @@ class _Attempt:
             allow_basic=found.get("allow_basic", False),
             timezone=zone,
             time_mode=found.get("time_mode", "auto"),
+            max_calls=found.get("max_calls"),
+            max_bytes=found.get("max_bytes"),
             device=self.device,
             learnt=self.learnt,
         )
 
     def save(self, credential: Credential) -> None:
         """Store the credential, then the profile, and say so."""
+        if self.empty is not None and not self.output.json:
+            self.output.warning(self.empty.message)
+            self.output.note(f"  next step: {self.empty.next_step}")
         profile = attrs.evolve(self.profile(), username=credential.username)
         saved = Saving.of(self.parts, profile)
         saved.run(credential, self.output.warning)
@@ -303,7 +347,7 @@ class _Attempt:
                 "username": credential.username,
                 "store": saved.part.kind,
                 "where": saved.part.words,
-                "warnings": [_alarm_text(check) for check in alarms],
+                "warnings": [*map(_alarm_text, alarms), *map(str, filter(None, [self.empty]))],
                 "checks": self._checks(),
             }
         )
@@ -323,63 +367,18 @@ def _alarm_text(check: Check) -> str:
     return f"{words(check.seen)}: {words(check.advice)}"
 
 
-def _place_of(url: Secret) -> registry.Target:
-    """Find out what to log in to; a provider's bare name asks for one of its places.
-
-    Two accounts may live in one data centre, so only its name says that a profile is meant.
-    """
-    named = {one.name for one in Profiles().all()}
-    for provider in registry.available():
-        if vendor_of(provider).places and provider not in named and url == Secret(provider):
-            url = _asked_place(provider)
-    place = find_place(url or _asked_address(), hosts=True)
-    profile, cloud = place.profile, vendor_of(place.url.provider).cloud
-    if cloud and (profile is None or profile.name != place.url.host):
-        return attrs.evolve(place, profile=None, rivals=())
-    return place
-
-
-def _asked_place(provider: str) -> Secret:
-    nobody = ConfigurationError(
-        "it was not said where the account is, and there is no terminal to ask",
-        next_step=f"write: camsync login {vendor_of(provider).example}",
-    )
-    answer = ask_line(place_question(provider), otherwise=nobody)
-    return Secret(f"{provider}://{answer}")
-
-
-def _asked_address() -> Secret:
-    nobody = ConfigurationError(
-        "no recorder was named, and there is no terminal to ask for one",
-        next_step="write: camsync login hikvision://USER@HOST",
-    )
-    question = "Address of the recorder (USER@HOST, or hikvisions://USER@HOST for HTTPS)"
-    return Secret(ask_line(question, otherwise=nobody))
-
-
-def _chosen_name(place: registry.Target, *, yes: bool) -> str:
-    if place.profile is not None:
-        return place.profile.name
-    vendor = vendor_of(place.url.provider)
-    usual = default_name(place.url.host, place.url.port)
-    if place.url.host in vendor.places:
-        usual = f"{place.url.provider}-{usual}"
-    if yes or not on_terminal():
-        return usual
-    nobody = ConfigurationError("the profile has no name", next_step="use --name NAME")
-    return ask_line(f"Name for this {vendor.thing}", otherwise=nobody, default=usual)
-
-
 def _lasting(verify: str) -> str:
     """Return the path of a CA file so that it is found from every folder."""
     return verify if verify.lower().startswith(_PIN) else str(Path(verify).absolute())
 
 
-def _untrusted(stored: str | None, pin: str) -> CertificateError:
+def _untrusted(stored: str | None, pin: str, command: str) -> CertificateError:
+    replacing = "" if stored is None else " --replace"
     msg = "the certificate is not trusted, and there is no terminal to ask; nothing was saved"
     return CertificateError(
         msg,
         expected=stored,
         actual=pin,
-        next_step=f"compare the fingerprint, then use --verify {pin}, or run camsync trust first",
+        next_step=f"compare the fingerprint, then use --verify {pin}, or run first: "
+        f"{command} --yes{replacing}",
     )

@@ -31,6 +31,22 @@ def secret_text(_context: click.Context, _parameter: click.Parameter, text: str)
     return Secret(text)
 
 
+LIMITS = (
+    click.option(
+        "--max-calls",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Cloud accounts: send nothing more after so many calls this month.",
+    ),
+    click.option(
+        "--max-bytes",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Cloud accounts: fetch nothing more after so many bytes this month.",
+    ),
+)
+
+
 class Finite(click.FloatRange):
     """A range of numbers without ``nan``, which every comparison would let pass."""
 

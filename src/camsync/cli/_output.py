@@ -99,8 +99,8 @@ class Output:
         """Print a table.
 
         Columns whose name ends in ``>`` are aligned to the right. On a terminal, those whose name
-        ends in ``~`` are cut first when it is too narrow; those whose name ends in ``?``, and
-        columns without content, are left out.
+        ends in ``~`` are cut first when it is too narrow, and those whose name ends in ``|`` take
+        several lines; those whose name ends in ``?``, and columns without content, are left out.
         """
         if self.json:
             return
@@ -124,17 +124,19 @@ class Output:
         )
         for column in columns:
             table.add_column(
-                column.rstrip(">~?"),
+                column.rstrip(">~?|"),
                 justify="right" if column.endswith(">") else "left",
-                no_wrap=self.on_terminal and not column.endswith("~"),
-                overflow="ellipsis" if self.on_terminal else "fold",
+                no_wrap=self.on_terminal and not column.endswith(("~", "|")),
+                overflow="ellipsis" if self.on_terminal and not column.endswith("|") else "fold",
             )
         for row in rows:
-            table.add_row(*(self._cell(cell) for cell in row))
+            table.add_row(*map(self._cell, row, columns))
         return table
 
-    def _cell(self, text: str) -> Text:
-        return Text(text, no_wrap=True, overflow="ellipsis") if self.on_terminal else Text(text)
+    def _cell(self, text: str, column: str) -> Text:
+        if not self.on_terminal or column.endswith("|"):
+            return Text(text)
+        return Text(text, no_wrap=True, overflow="ellipsis")
 
     def warning(self, text: str) -> None:
         """Print a warning to stderr."""

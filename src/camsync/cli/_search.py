@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from .._time import TimeSpan
-from ..models import Recording
+from ..models import Channel, Recording
 from ._account import Account, account_options
+from ._advice import words
 from ._connection import Target, connected, connection_options
 from ._exit import FAILED, OK
 from ._format import count_text, length_text, local_text, size_text, utc_text
@@ -18,7 +19,8 @@ from ._output import Output
 from ._selection import Found, Selection, selection_options
 
 
-_BRIEF = ("device", "camera~", "recorder's clock", "length>", "size>", "kind", "state")
+_PLACES = frozenset({"cloud", "sd"})
+_BRIEF = ("device", "camera~", "recorder's clock", "length>", "size>", "kind", "state", "storage")
 _COLUMNS = (
     "device",
     "camera",
@@ -56,8 +58,8 @@ def search(
 
     A terminal gets a short table; a pipe gets both clocks and the keys as well.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    with connected(output, target, **account.options()) as provider:
-        brought = selection.search(provider)
+    with connected(output, target, **account.options()) as link:
+        brought = selection.search(link.provider, link.channels())
     found = brought.recordings
     show_recordings(output, found, selection.span)
     if keys and output.on_terminal:
@@ -69,15 +71,24 @@ def search(
             "span": span_json(selection.span),
             "recordings": recordings_json(found),
             "problems": problems_json(brought.problems),
+            "without": problems_json(brought.without),
         }
     )
     return FAILED if brought.problems else OK
 
 
 def show_problems(output: Output, found: Found) -> None:
-    """Say which channels could not be searched, and why."""
-    for channel, error in () if output.json else found.problems:
-        output.problem(f"not searched: {channel.device}/{channel.id} {channel.name}", error)
+    """Say which channels could not be searched, and why; and which have nothing to search."""
+    if output.json:
+        return
+    for channel, error in found.without:
+        output.note(f"not searched: {_place_of(channel)}: {words(error.message)}")
+    for channel, error in found.problems:
+        output.problem(f"not searched: {_place_of(channel)}", error)
+
+
+def _place_of(channel: Channel) -> str:
+    return f"{channel.device}/{channel.id} {channel.name}"
 
 
 def show_recordings(output: Output, found: Sequence[Recording], span: TimeSpan) -> None:
@@ -88,9 +99,23 @@ def show_recordings(output: Output, found: Sequence[Recording], span: TimeSpan) 
     first = 0 if len({recording.key.device for recording in found}) > 1 else 1
     columns, rows = (_BRIEF, _brief(found)) if output.on_terminal else (_COLUMNS, _rows(found))
     output.table("", columns[first:], (row[first:] for row in rows))
-    known = [recording.size for recording in found if recording.size is not None]
-    total = f", {size_text(sum(known))}" if known else ""  # a cloud does not say sizes
-    output.line(f"{count_text(len(found), 'recording')} {_between(span)}{total}")
+    sized = [recording for recording in found if size_of(recording) is not None]
+    about = "~" if any(recording.size is None for recording in sized) else ""
+    total = size_text(sum(size_of(recording) or 0 for recording in sized))
+    told = f", {about}{total}" if sized else ""  # a cloud may not say any
+    output.line(f"{count_text(len(found), 'recording')} {_between(span)}{told}")
+
+
+def size_of(recording: Recording) -> int | None:
+    """Return the size in bytes, exact or not, or None."""
+    hint: int | None = getattr(recording, "size_hint", None)
+    return recording.size if recording.size is not None else hint
+
+
+def _about(recording: Recording) -> str:
+    """Return the size in words: ``~`` stands before what is only said to be so."""
+    size = size_text(size_of(recording))
+    return f"~{size}" if size and recording.size is None else size
 
 
 def nothing_text(span: TimeSpan) -> str:
@@ -103,10 +128,12 @@ def _between(span: TimeSpan) -> str:
 
 
 def _brief(found: Sequence[Recording]) -> Iterator[Sequence[str]]:
+    streams = {recording.key.stream for recording in found}
+    differ = len(streams) > 1 and streams <= _PLACES
     for recording, full in zip(found, _rows(found), strict=True):
         device, camera, local, utc, *rest, _key = full
         clock = f"{recording.local_start:%Y-%m-%d %H:%M:%S}" if local else utc
-        yield (device, camera, clock, *rest)
+        yield (device, camera, clock, *rest, recording.key.stream if differ else "")
 
 
 def _rows(found: Sequence[Recording]) -> Iterator[Sequence[str]]:
@@ -118,7 +145,7 @@ def _rows(found: Sequence[Recording]) -> Iterator[Sequence[str]]:
             local_text(recording.local_start) if known else "",
             utc_text(recording.start),
             length_text(recording.duration.total_seconds()),
-            size_text(recording.size),
+            _about(recording),
             recording.kind.value,
             "in progress" if recording.in_progress else "",
             recording.key.uri,

@@ -12,7 +12,14 @@ import attrs
 import click
 
 from .._time import TimeSpan, utcnow
-from ..errors import CamsyncError, Category, ConfigurationError, LicenceError
+from ..errors import (
+    CamsyncError,
+    Category,
+    ConfigurationError,
+    LicenceError,
+    NoCloudPlanError,
+    NoLocalStorageError,
+)
 from ..models import Channel, Recording, RecordingKind
 from ..provider import Provider
 from ._format import utc_text
@@ -46,10 +53,13 @@ class Found:
         recordings: Oldest first.
         problems: The channels that could not be searched to the end, and why. An account's other
             devices do not suffer from one that is offline.
+        without: The channels that have nothing to search, and why: no plan, or no card. In an
+            account with different cameras that is how it should be.
     """
 
     recordings: Sequence[Recording]
     problems: Sequence[tuple[Channel, CamsyncError]] = ()
+    without: Sequence[tuple[Channel, CamsyncError]] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -88,29 +98,33 @@ class Selection:
         kinds = tuple(map(RecordingKind, kind))
         return cls(devices=device, channels=channel, span=span, kinds=kinds)
 
-    def search(self, provider: Provider) -> Found:
-        """Search all chosen channels.
+    def search(self, provider: Provider, known: Sequence[Channel]) -> Found:
+        """Search all chosen ones of the *known* channels.
 
         Raises:
             ConfigurationError: There is no such device or channel.
             CamsyncError: A search failed in a way that concerns all of them, or all of them did,
                 or there is but one device.
         """
-        chosen = self._chosen(self._of_devices(provider.channels()))
+        chosen = self._chosen(self._of_devices(known))
         several = _devices_of(chosen) > 1
         found: list[Recording] = []
         problems: list[tuple[Channel, CamsyncError]] = []
+        without: list[tuple[Channel, CamsyncError]] = []
         for channel in chosen:
             try:
                 found.extend(provider.search(channel, self.span, kinds=self.kinds or None))
-            except CamsyncError as error:  # noqa: PERF203 - one device must not hide the others
+            except (NoCloudPlanError, NoLocalStorageError) as error:  # noqa: PERF203
+                without.append((channel, error))
+            except CamsyncError as error:  # one device must not hide the others
                 if not several or _concerns_all(error):
                     raise
                 problems.append((channel, error))
-        if problems and len(problems) == len(chosen) and not found:
-            raise problems[0][1]
+        missing = [error for _, error in (*problems, *without)]
+        if missing and len(missing) == len(chosen) and not found:
+            raise missing[0]
         recordings = sorted(found, key=lambda recording: recording.start)
-        return Found(recordings=recordings, problems=problems)
+        return Found(recordings=recordings, problems=problems, without=without)
 
     def _of_devices(self, known: Sequence[Channel]) -> Sequence[Channel]:
         if not self.devices:

@@ -31,7 +31,7 @@ from ._stores import AUTOMATIC, ENV, FILE, Part, asker, chosen_store, no_key, pa
 if TYPE_CHECKING:
     from ..credentials.vpack import VpackTokenStore
 
-_COLUMNS = ("store", "where~", "state~", "holds~")
+_COLUMNS = ("store", "where|", "state|", "holds|")
 _PROBE = CredentialName("hikvision", "any")
 _REPAIR = "nothing was copied; correct it in VPACK, or move the file away and log in by hand"
 _PLACE = "env|keyring|file[:PATH]"

@@ -185,16 +185,16 @@ def others_than(parts: Sequence[Part]) -> list[Part]:
 
 
 def check_target(parts: Sequence[Part], name: CredentialName) -> None:
-    """Find out whether a credential could be kept, as far as that needs no question.
+    """Find out whether a credential could be kept; a file that is there is opened for that.
 
     Raises:
         CredentialError: It could not: nobody should type a password for that.
     """
     part = _target(parts)
-    if part.kind == KEYRING or (part.kind == FILE and has_key()):
-        part.previous(name)
-    elif part.kind == FILE and not on_terminal():
+    if part.kind == FILE and not has_key() and not on_terminal():
         raise no_key()
+    if part.kind != ENV:
+        part.previous(name)
 
 
 def _target(parts: Sequence[Part]) -> Part:

@@ -74,7 +74,14 @@ def trust(output: Output, /, url: Secret, name: str | None, timeout: float, **wi
     others = draft.others(pin)
     try:
         if wanted.fingerprint is not None or not draft.settled(pin):
-            decide(output, certificate, others, wanted, otherwise=_nobody_to_ask(pin))
+            decide(
+                output,
+                certificate,
+                others,
+                wanted,
+                command=f"camsync trust {draft.called}",
+                otherwise=_nobody_to_ask(pin),
+            )
     except CamsyncError as error:
         if not output.json:
             raise
@@ -130,6 +137,11 @@ class _Draft:
     @property
     def where(self) -> str:
         return address_text(self.host, self.port)
+
+    @property
+    def called(self) -> str:
+        """What to type for it."""
+        return self.where if self.new or len(self.profiles) > 1 else self.profiles[0].name
 
     def others(self, pin: str) -> list[str]:
         """Return what else is trusted by now: pins, and files with a CA."""

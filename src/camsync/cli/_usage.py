@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -16,10 +16,10 @@ from .._private import TO_READ, read_private
 from .._secret import Secret
 from .._url import ProviderUrl
 from ..errors import ConfigurationError, DamagedStoreError
-from ._account import LIMITS
+from ..profiles import Profile, Profiles
 from ._exit import OK
 from ._format import size_text
-from ._options import common_options, pass_output, secret_text, store_option
+from ._options import LIMITS, common_options, pass_output, secret_text, store_option
 from ._output import Output
 from ._password import Sources, find_user
 from ._place import find_place
@@ -28,7 +28,7 @@ from ._vendors import vendor_of
 
 _PROVIDER = "imou"
 _FILE = "imou-usage.json"
-_COLUMNS = ("account", "month", "calls>", "of>", "media>", "of>")
+_COLUMNS = ("profile", "account", "month", "calls>", "of limit>", "media>", "of limit>")
 _BY_METHOD = ("account", "method", "calls>")
 _NO_SECRET = "nothing is sent"  # noqa: S105 - stands where a secret would, and opens nothing
 
@@ -50,6 +50,22 @@ class _Limits:
     max_calls: int | None
     max_bytes: int | None
 
+    def over(self, profiles: Sequence[Profile]) -> _Limits:
+        """Return what counts: what was said, else the lowest limit of the profiles."""
+        return _Limits(
+            max_calls=self.max_calls
+            if self.max_calls is not None
+            else _lowest("max_calls", profiles),
+            max_bytes=self.max_bytes
+            if self.max_bytes is not None
+            else _lowest("max_bytes", profiles),
+        )
+
+
+def _lowest(name: str, profiles: Sequence[Profile]) -> int | None:
+    limits = [getattr(one, name) for one in profiles]
+    return min((limit for limit in limits if limit is not None), default=None)
+
 
 @click.command()
 @click.argument("url", metavar="[URL|NAME]", default="", required=False, callback=secret_text)
@@ -69,27 +85,47 @@ def usage(
     camsync usage home --json
 
     They are counted on this computer; the vendor's own count may be higher, because other computers
-    and programs use the same account. Without URL or name all accounts are shown.
+    and programs use the same account. Without URL or name all accounts are shown. The limits are
+    those of the profile (see camsync login), unless others are given.
     """  # noqa: D301 - click reads \b as "do not wrap"
     limits = _Limits(max_calls=max_calls, max_bytes=max_bytes)
-    accounts = [_account_of(url, store)] if url else _accounts()
-    counted = [_counted(account, limits) for account in accounts]
-    if counted:
-        output.table("", _COLUMNS, _rows(counted))
+    known = _accounts()
+    owners = _asked(url, store) if url else {account: _profiles_of(account) for account in known}
+    accounts = list(owners)
+    counted = [_counted(account, limits.over(owners[account])) for account in accounts]
+    if not set(accounts) <= {*known}:
+        (account,) = accounts
+        output.line(f"nothing has been counted for {account} on this computer")
+        output.line(f"accounts with counts: {', '.join(known) or 'none'}")
+    elif counted:
+        output.table("", _COLUMNS, _rows(counted, owners))
         output.table("", _BY_METHOD, _methods(counted))
         output.line("counted on this computer; the vendor's own count may be higher")
     else:
         output.line("nothing has been counted yet: no cloud account was used on this computer")
-    output.document({"accounts": [_json(one) for one in counted]})
+    names = {account: [one.name for one in found] for account, found in owners.items()}
+    documents = [{**_json(one), "profiles": names[one.account]} for one in counted]
+    output.document({"accounts": documents, "known": known})
     return OK
 
 
-def _account_of(url: Secret, store: str | None) -> str:
+def _asked(url: Secret, store: str | None) -> dict[str, list[Profile]]:
+    """Return the account that was asked for, with its profiles: a profile's name means this one."""
     place = find_place(url)
     if not vendor_of(place.url.provider).cloud:
         msg = f"nothing is counted for {place.url.provider}://, only for cloud accounts"
         raise ConfigurationError(msg, next_step="name an account: imou://APPID@sg, or a profile")
-    return find_user(place, Sources(file=None, store=store))
+    profile, sources = place.profile, Sources(file=None, store=store)
+    if profile is None or profile.username is None:
+        account = find_user(place, sources)
+    else:
+        account = profile.username
+    return {account: _profiles_of(account) if profile is None else [profile]}
+
+
+def _profiles_of(account: str) -> list[Profile]:
+    known = Profiles().all()
+    return [one for one in known if (one.provider, one.username) == (_PROVIDER, account)]
 
 
 def _accounts() -> list[str]:
@@ -116,9 +152,12 @@ def _counted(account: str, limits: _Limits) -> Counted:
         return counted
 
 
-def _rows(counted: Sequence[Counted]) -> Iterator[Sequence[str]]:
+def _rows(
+    counted: Sequence[Counted], owners: Mapping[str, Sequence[Profile]]
+) -> Iterator[Sequence[str]]:
     for one in counted:
         yield (
+            ", ".join(profile.name for profile in owners[one.account]),
             one.account,
             one.month,
             str(one.calls),

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from ..errors import ConfigurationError
+from ..registry import PLACES, Target
 
 
 @attrs.frozen(kw_only=True)
@@ -66,9 +67,7 @@ _VENDORS = MappingProxyType(
             example="imou://APPID@sg",
             needed=frozenset({"host", "login"}),
             cloud=True,
-            places=MappingProxyType(
-                {"sg": "Singapore", "fk": "Frankfurt", "or": "Oregon", "cn": "China"}
-            ),
+            places=PLACES["imou"],
             refused={
                 "old_tls": "the cloud speaks modern TLS",
                 "allow_basic": "calls are signed; nothing logs in with Basic",
@@ -96,7 +95,27 @@ def check_options(provider: str, options: Mapping[str, Any]) -> None:
             raise ConfigurationError(msg, next_step=f"leave {_FLAGS[name]} out")
 
 
+def check_place(place: Target) -> None:
+    """Refuse what stands in the place of a data centre and is none, before anybody is asked.
+
+    Raises:
+        ConfigurationError: It is a bare name, which only a profile could explain.
+    """
+    url, places = place.url, vendor_of(place.url.provider).places
+    named = url.port is None and set(url.host).isdisjoint(".:") and url.host != "localhost"
+    if places and named and place.profile is None and url.host not in places:
+        kind = "data centre" if url.username else "profile and no data centre"
+        msg = f"{url.host!r} is no {kind} of {url.provider}://"
+        known = places_text(url.provider)
+        step = f"write {vendor_of(url.provider).example}; the data centres are {known}"
+        raise ConfigurationError(msg, next_step=step)
+
+
+def places_text(provider: str) -> str:
+    """Return the provider's places, each with its code."""
+    return ", ".join(f"{code} ({words})" for code, words in vendor_of(provider).places.items())
+
+
 def place_question(provider: str) -> str:
     """Return the question for one of the provider's places."""
-    known = ", ".join(f"{code} ({words})" for code, words in vendor_of(provider).places.items())
-    return f"Data centre of the {vendor_of(provider).thing}: {known}"
+    return f"Data centre of the {vendor_of(provider).thing}: {places_text(provider)}"
