@@ -328,7 +328,10 @@ def test_a_recording_that_does_not_fit_into_the_limit_is_not_asked_for(play):
     with pytest.raises(BudgetExceededError) as caught:
         client.open(attrs.evolve(recording, size_hint=561_234)).__enter__()
 
-    assert "this recording has about 561 kB, 500 kB are left of max_bytes" == caught.value.message
+    assert (
+        "this recording has about 548.1 KiB, 488.3 KiB are left of max_bytes"
+        == caught.value.message
+    )
     assert "raise max_bytes, or wait for the next month" == caught.value.next_step
     assert 0 == simulator.calls["createDeviceRecordHls"]
     with client.open(attrs.evolve(recording, size_hint=499_000)) as stream:

@@ -438,3 +438,17 @@ def test_broken_dump_files(tmp_path, text):
         path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError):
         RecorderSimulator(dump=str(path))
+
+
+def test_half_a_request_gets_no_answer():
+    """A client that leaves in the middle has not asked for anything."""
+    head = b"POST /ISAPI/ContentMgmt/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n<CM"
+    with (
+        RecorderSimulator() as sim,
+        socket.create_connection((sim.host, sim.port), timeout=10) as client,
+    ):
+        client.sendall(head)
+        client.shutdown(socket.SHUT_WR)
+
+        assert b"" == client.recv(1000)
+        assert 0 == sim.requests

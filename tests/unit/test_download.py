@@ -4,6 +4,7 @@ import collections
 import contextlib
 import datetime as dt
 import errno
+import hashlib
 import logging
 import os
 import sys
@@ -46,7 +47,9 @@ from camsync import (
     download,
     download_many,
 )
-from camsync.download import _engine, _files, media
+from camsync.download import _engine, _files, _paths, media
+from camsync.download._options import Options
+from camsync.download._run import bring
 from camsync.testing.recorder._media import program_stream
 
 
@@ -182,6 +185,7 @@ def test_recording_becomes_a_film(tmp_path, codec, expected):
         width=640,
         height=360,
         fps=25.0,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
     assert done.elapsed > 0
     assert [f"Cam01-gate/{NAME}.mp4"] == files(tmp_path)
@@ -196,6 +200,7 @@ def test_original_is_what_the_device_sent(tmp_path):
     done = fetch(Source(data), recording(data), str(tmp_path), container="original")
 
     assert data == done.path.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == done.sha256
     assert tmp_path / "Cam01-gate" / f"{ORIGINAL}.mpg" == done.path
     assert ("mpeg-ps", 4.0, Codec.H264, len(data)) == (
         done.container,
@@ -338,7 +343,7 @@ def test_second_run_fetches_nothing(tmp_path):
     source, events = Source(UnreachableError("never asked")), []
     second = fetch(source, recording(data), tmp_path, on_event=events.append)
 
-    assert attrs.evolve(first, existing=True, elapsed=0.0) == second
+    assert attrs.evolve(first, existing=True, elapsed=0.0, sha256="") == second
     assert ([], [Stage.SKIPPED]) == (source.offsets, stages(events))
 
 
@@ -837,6 +842,7 @@ def test_resumes_where_the_provider_can(tmp_path):
 
     assert [0, 700_000, 1_300_000] == source.offsets
     assert data == done.path.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == done.sha256
 
 
 @pytest.mark.parametrize("really", [0, 300_000])
@@ -916,6 +922,36 @@ def test_time_in_which_bytes_come_is_not_counted(tmp_path, monkeypatch):
     assert data == done.path.read_bytes()
 
 
+def test_waiting_for_a_turn_is_not_counted(tmp_path, monkeypatch):
+    """A device that serves others first does not use up the policy's total time either."""
+    now, waited = [0.0], [0.0]
+    monkeypatch.setattr(_engine.time, "monotonic", lambda: now[0])
+    data = content()
+
+    def after_a_while(_):
+        now[0] += 600.0
+        waited[0] += 600.0
+        return Stream(data, error=None)
+
+    source = Source(after_a_while)
+    source.waited = lambda: waited[0]
+    real = source.open
+
+    @contextlib.contextmanager
+    def breaking_once(*args, **options):
+        with real(*args, **options) as stream:
+            if len(source.offsets) == 1:
+                raise UnreachableError("broke")  # noqa: EM101
+            yield stream
+
+    source.open = breaking_once
+    policy = RetryPolicy(attempts=2, total=100.0, initial=0.0)
+    done = fetch(source, recording(data), tmp_path, container="original", retry=policy)
+
+    assert 1200.0 == now[0]
+    assert data == done.path.read_bytes()
+
+
 def test_bytes_judged_bad_are_not_resumed(tmp_path):
     """What failed the check is fetched again from the start, even with ranges."""
     data = content()
@@ -923,6 +959,54 @@ def test_bytes_judged_bad_are_not_resumed(tmp_path):
     fetch(source, recording(data), tmp_path)
 
     assert [0, 0] == source.offsets
+
+
+# -- Names of the caller's own
+
+
+def test_layout_says_where_files_go(tmp_path):
+    """For one recording and for many, and the next run finds them there."""
+    data = content()
+    layout = "{start:%Y/%m}/{camera}-{start:%H%M}"
+    done = fetch(Source(data), recording(data), tmp_path, layout=layout)
+    (again,) = download_many(
+        Source(UnreachableError("never asked")), [recording(data)], tmp_path, layout=layout
+    )
+
+    assert tmp_path / "2024" / "01" / "Cam01-gate-1000.mp4" == done.path == again.path
+    assert again.existing
+
+
+def test_files_of_one_name_step_aside_twice(tmp_path):
+    """By the device's name for the item, then by the digest, which no other recording has."""
+    data = content()
+    items = [
+        recording(data),
+        recording(data, start=START + dt.timedelta(hours=1)),
+        recording(data, start=START + dt.timedelta(hours=2)),
+    ]
+    for _ in range(2):
+        done = [fetch(Source(data), item, tmp_path, layout="all") for item in items]
+        names = ["all", "all_00000000955000913", "all_" + _paths.key8(items[2])]
+        assert [f"{name}.mp4" for name in names] == [one.path.name for one in done]
+    assert 3 == len(files(tmp_path))
+
+
+@pytest.mark.parametrize("layout", [None, "{camera}/{camera}_{start:%Y%m%d_%H%M%S}"])
+def test_camera_may_be_bound(tmp_path, layout):
+    """A channel that was renamed keeps its folder, if the caller says so."""
+    data = content()
+    done = fetch(Source(data), recording(data), tmp_path, layout=layout, camera="Cam01-old")
+
+    assert tmp_path / "Cam01-old" / "Cam01-old_20240101_100000.mp4" == done.path
+
+
+def test_camera_may_be_a_function(tmp_path):
+    """Hosts that fetch many channels with one set of options look the folder up."""
+    data = content()
+    options = Options(dest=tmp_path, min_free=0, camera=lambda one: f"C{one.key.channel}")
+
+    assert tmp_path / "C1" == bring(Source(data), recording(data), options).path.parent
 
 
 # -- Cancelling
@@ -1207,6 +1291,9 @@ def test_skipping_sweeps_too(tmp_path):
         ({"min_free": "1 GB"}, "min_free must be a whole number of bytes, not str"),
         ({"timezone": "Europe/Berlin"}, "tzinfo"),
         ({"dest": "a\0b"}, "NUL"),
+        ({"layout": 5}, "layout must be text, not int"),
+        ({"layout": "{name}"}, "there is no field {name}"),
+        ({"layout": "{camera}", "dest": "one.mp4"}, "a layout needs a folder"),
         ({"dest": None}, "dest must be a path, not NoneType"),
         ({"cancel": object()}, r"cancel must have a method is_set\(\), but is object"),
         ({"cancel": threading.Event}, "but is the class Event"),

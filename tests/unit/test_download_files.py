@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import threading
 import time
 
 from pathlib import Path
 
 import pytest
 
-from camsync import DestinationError, DiskFullError
+from camsync import CancelledError, DestinationError, DiskFullError
 from camsync.download import _files
 
 
@@ -134,6 +136,83 @@ def test_orphans_are_swept(tmp_path):
     with _files.PartFile(final) as part:
         _files.sweep(final)
         assert {part.path, other, tmp_path / ".a.mp4.txt"} == set(tmp_path.iterdir())
+
+
+def test_writable_says_why_it_is_not(tmp_path):
+    """Where `is_writable` answers no, this one raises."""
+    (tmp_path / "file").write_bytes(b"")
+
+    _files.writable(tmp_path / "a")
+    assert [] == list((tmp_path / "a").iterdir())
+    with pytest.raises(DestinationError):
+        _files.writable(tmp_path / "file" / "sub")
+
+
+def test_a_whole_tree_is_swept(tmp_path):
+    """Part files of dead processes go, at any depth; everything else stays."""
+    deep = tmp_path / "Cam01" / "2024"
+    deep.mkdir(parents=True)
+    orphans = [part_name(deep / "a.mp4"), part_name(tmp_path / "b.MPG")]
+    others = [
+        tmp_path / ".c.mp4.0123.part",
+        deep / "x.mp4.00000000.part",
+        deep / ".d.txt.00000000.part",
+    ]
+    for path in (*orphans, *others):
+        path.write_bytes(b"x")
+
+    with _files.PartFile(deep / "e.ts") as part:
+        _files.sweep_tree(tmp_path)
+        left = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {part.path, *others} == left
+
+
+def test_a_tree_that_cannot_be_swept(tmp_path, monkeypatch):
+    """Folders that cannot be listed are passed over; an orphan that cannot be removed is told."""
+    _files.sweep_tree(tmp_path / "missing")
+    part_name(tmp_path / "a.mp4").write_bytes(b"x")
+    monkeypatch.setattr(Path, "unlink", refuse(errno.EROFS))
+
+    with pytest.raises(DestinationError):
+        _files.sweep_tree(tmp_path)
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_digest_is_that_of_the_file(tmp_path, hashed):
+    """Whatever was written, cut off and written again, by either way."""
+    final = tmp_path / "a.mp4"
+    with _files.PartFile(final, hashed=hashed) as part:
+        assert hashlib.sha256().hexdigest() == part.digest()
+    with _files.PartFile(final, hashed=hashed) as part:
+        part.write(memoryview(b"first"))
+        part.truncate(0)
+        part.write(memoryview(b"second"))
+        part.truncate(6)
+        part.write(memoryview(b" third"))
+        assert hashlib.sha256(b"second third").hexdigest() == part.digest() == part.digest()
+    with _files.PartFile(final, hashed=hashed) as part:
+        part.write(memoryview(b"abcdef"))
+        part.truncate(3)
+        part.write(memoryview(b"xyz"))
+        assert hashlib.sha256(b"abcxyz").hexdigest() == part.digest()
+
+
+def test_digest_of_what_was_summed_up_reads_nothing(tmp_path, monkeypatch):
+    """Hashing while writing saves a second look at hours of video."""
+    with _files.PartFile(tmp_path / "a.mpg", hashed=True) as part:
+        part.write(memoryview(b"abc"))
+        os.pwrite(part._descriptor, b"xyz", 0)
+        assert hashlib.sha256(b"abc").hexdigest() == part.digest()
+
+
+def test_digest_can_be_cancelled(tmp_path):
+    """A large film takes seconds to read."""
+    cancel = threading.Event()
+    cancel.set()
+    with _files.PartFile(tmp_path / "a.mp4") as part:
+        part.write(memoryview(b"abc"))
+        with pytest.raises(CancelledError):
+            part.digest(cancel)
 
 
 @pytest.mark.parametrize(("age", "left"), [(0, 1), (7200, 0)])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+from .. import _words
 from .._time import to_utc
 
 
-_STEP = 1024
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
+size_text = _words.size_text
 _STRANGER = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -24,16 +24,6 @@ def _harmless(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character.isspace() else _STRANGER
-
-
-def size_text(size: float | None) -> str:
-    """Return ``12.3 MiB``; nothing for an unknown size."""
-    if size is None:
-        return ""
-    if size < _STEP:
-        return f"{size:.0f} B"
-    power = min((int(size).bit_length() - 1) // 10, len(_UNITS))
-    return f"{size / _STEP**power:.1f} {_UNITS[power - 1]}"
 
 
 def rate_text(rate: float) -> str:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from ._files import sweep_tree, writable
+from ._limiter import Limiter
+from ._options import MIN_FREE
+from ._paths import camera_name
 from ._run import download, download_many
 
 
-__all__ = ["download", "download_many"]
+__all__ = [
+    "MIN_FREE",
+    "Limiter",
+    "camera_name",
+    "download",
+    "download_many",
+    "sweep_tree",
+    "writable",
+]

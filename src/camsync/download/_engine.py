@@ -59,6 +59,7 @@ class Fetch:
         self._reserve = reserve
         self._buffer = memoryview(bytearray(_BUFFER))
         self._flowing = 0.0
+        self._waited: Callable[[], float] = getattr(provider, "waited", lambda: 0.0)
         self.promised: int | None = None
         """Bytes of the whole recording, as the last stream has promised them."""
 
@@ -66,7 +67,8 @@ class Fetch:
         """Fetch until *verify*, called on the complete part file, is content; return its answer.
 
         The policy's total time counts only time in which nothing comes: an hour of steady bytes
-        does not use it up. Its attempts begin anew only after headway that is not lost again.
+        does not use it up, nor does waiting for one's turn (``waited()`` of a provider that has
+        turns). Its attempts begin anew only after headway that is not lost again.
 
         Raises:
             CamsyncError: The last error, when trying again is pointless or used up.
@@ -79,7 +81,7 @@ class Fetch:
                     lambda: self._attempt(verify),
                     cancel=self._cancel,
                     on_retry=self._note_retry,
-                    clock=lambda: time.monotonic() - self._flowing,
+                    clock=lambda: time.monotonic() - self._flowing - self._waited(),
                 )
             except CamsyncError as error:
                 headway = self._part.size - held >= _HEADWAY and self._can_resume

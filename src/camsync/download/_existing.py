@@ -60,8 +60,9 @@ class Shelf:
         """Yield the paths that may be used for this recording, best first."""
         names = self.names
         yield names.path(names.stem, extension)
-        if names.spare is not None:
-            yield names.path(names.spare, extension)
+        for spare in (names.spare, names.last):
+            if spare is not None:
+                yield names.path(spare, extension)
 
     def is_whole(self, found: Downloaded) -> bool:
         """Whether an existing file is all of it, not what was there while it was being written."""

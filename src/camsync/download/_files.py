@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from .._cancel import CancelToken, check_cancelled
 from ..errors import CamsyncError, DestinationError, DiskFullError
 
 
@@ -35,6 +38,10 @@ _OLD = 3600.0
 """Seconds without a write after which a part file is an orphan where locks do not work."""
 
 _TRIES = 20
+_PART = re.compile(r"\..+\.(?:mp4|mpg|mpeg|ps|ts)\.[0-9a-f]{8}\.part", re.IGNORECASE | re.DOTALL)
+"""What `_create` calls its files."""
+
+_BLOCK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -94,6 +101,18 @@ def make_folder(folder: Path) -> None:
             sync_folder(path.parent)
 
 
+def writable(folder: Path) -> None:
+    """Check that files can be made in *folder*, which is created if it is missing.
+
+    Raises:
+        DestinationError: They cannot.
+        DiskFullError: They could, if there were room.
+    """
+    make_folder(folder)
+    with PartFile(folder / "camsync.mp4"):
+        pass
+
+
 def is_writable(folder: Path) -> bool:
     """Whether files can be made in *folder*, which is created if it is missing.
 
@@ -101,11 +120,10 @@ def is_writable(folder: Path) -> bool:
         DiskFullError: They could, if there were room.
     """
     try:
-        make_folder(folder)
-        with PartFile(folder / "camsync"):
-            return True
+        writable(folder)
     except DestinationError:
         return False
+    return True
 
 
 def sync_folder(folder: Path) -> None:
@@ -127,14 +145,20 @@ def sync_folder(folder: Path) -> None:
 class PartFile:
     """A hidden file beside *final*: created exclusively, locked, gone when the block ends.
 
+    Args:
+        final: The name that it may get in the end.
+        hashed: Whether `write` sums up as it goes, so that `digest` need not read it all again.
+
     Raises:
         DiskFullError: No room.
         DestinationError: The file cannot be created.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, *, hashed: bool = False) -> None:
         self.final = final
         self.size = 0
+        self._hashed = hashed
+        self._sum, self._summed = hashlib.sha256(), 0
         with disk_errors(final):
             self.path, self._descriptor = _create(final)
 
@@ -164,6 +188,9 @@ class PartFile:
         with disk_errors(self.final):
             while data:
                 written = os.write(self._descriptor, data)
+                if self._hashed and self._summed == self.size:
+                    self._sum.update(data[:written])
+                    self._summed += written
                 self.size += written
                 data = data[written:]
 
@@ -172,6 +199,8 @@ class PartFile:
         with disk_errors(self.final):
             os.ftruncate(self._descriptor, size)
             os.lseek(self._descriptor, size, os.SEEK_SET)
+        if size < self._summed:
+            self._sum, self._summed = hashlib.sha256(), 0
         self.size = size
 
     def stream(self) -> BinaryIO:
@@ -182,6 +211,23 @@ class PartFile:
         with disk_errors(self.final):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             return open(self._descriptor, "r+b", buffering=0, closefd=False)
+
+    def digest(self, cancel: CancelToken | None = None) -> str:
+        """Return the SHA-256 of the finished file in hexadecimal digits.
+
+        What `write` has summed up already is not read again.
+
+        Raises:
+            CancelledError: *cancel* was set.
+            DestinationError: The file cannot be read back.
+        """
+        with disk_errors(self.final), self.stream() as file:
+            file.seek(self._summed)
+            while block := file.read(_BLOCK):
+                check_cancelled(cancel)
+                self._sum.update(block)
+                self._summed += len(block)
+        return self._sum.hexdigest()
 
     def place(self, path: Path, *, replace: bool = False) -> None:
         """Give the file the final name *path*, durably, in the folder that it is in.
@@ -263,6 +309,20 @@ def sweep(final: Path) -> None:
     with disk_errors(final):
         for path in list(final.parent.iterdir()):
             if path.name.startswith(prefix) and path.name.endswith(suffix):
+                _remove_orphan(path)
+
+
+def sweep_tree(root: Path) -> None:
+    """Remove the part files that dead processes have left anywhere below *root*.
+
+    Folders that cannot be read (``lost+found``) are passed over: nothing was written there.
+
+    Raises:
+        DestinationError: One cannot be removed.
+    """
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in names if _PART.fullmatch(name)):
+            with disk_errors(path):
                 _remove_orphan(path)
 
 

@@ -22,7 +22,7 @@ from ._engine import Fetch
 from ._existing import Shelf, end_of, mark
 from ._files import PartFile, make_folder, require_space, sweep
 from ._options import Options, media_stage
-from ._paths import EXTENSIONS, names
+from ._paths import EXTENSIONS, Names, names
 from ._progress import Reporter
 from ._verify import Verdict, check_duration, verify
 
@@ -62,7 +62,7 @@ class Job:
             raise RecordingInProgressError(msg)
         shelf = Shelf(
             recording=recording,
-            names=names(recording, options.dest, options.container, options.timezone),
+            names=self._names(),
             extension="mp4" if self._as_mp4 else EXTENSIONS.get(recording.container, "mpg"),
             as_mp4=self._as_mp4,
         )
@@ -76,6 +76,12 @@ class Job:
         self._require_space(target.parent, recording.size or 0)
         return self._bring(shelf, target)
 
+    def _names(self) -> Names:
+        recording, options = self._recording, self._options
+        make = names if options.layout is None else options.layout.names
+        camera = options.camera_of(recording)
+        return make(recording, options.dest, options.container, options.timezone, camera=camera)
+
     def _free_place(self, shelf: Shelf) -> Path:
         """Return a path that may be used, before anything is fetched in vain."""
         for path in shelf.choose(shelf.extension):
@@ -88,7 +94,7 @@ class Job:
 
     def _bring(self, shelf: Shelf, target: Path) -> Downloaded:
         options = self._options
-        with PartFile(target) as part:
+        with PartFile(target, hashed=not self._as_mp4) as part:
             fetch = Fetch(
                 self._provider,
                 self._recording,
@@ -149,6 +155,7 @@ class Job:
         """Give *part* its name. Somebody else may have been faster, with this file or another."""
         check_cancelled(self._options.cancel)
         size = part.stream().seek(0, 2)
+        sha256 = part.digest(self._options.cancel)
         extension = "mp4" if self._as_mp4 else EXTENSIONS[verdict.head.container]
         for path in shelf.choose(extension):
             try:
@@ -160,10 +167,10 @@ class Job:
                 if found is None:
                     continue
                 part.place(path, replace=True)
-            return self._downloaded(path, size, verdict)
+            return self._downloaded(path, size, sha256, verdict)
         raise _taken(path)
 
-    def _downloaded(self, path: Path, size: int, verdict: Verdict) -> Downloaded:
+    def _downloaded(self, path: Path, size: int, sha256: str, verdict: Verdict) -> Downloaded:
         return Downloaded(
             recording=self._recording,
             path=path,
@@ -178,6 +185,7 @@ class Job:
             fps=verdict.fps,
             elapsed=time.monotonic() - self._begun,
             notes=verdict.notes,
+            sha256=sha256,
         )
 
 

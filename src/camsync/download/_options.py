@@ -16,12 +16,15 @@ from .._cancel import CancelToken
 from .._retry import RetryPolicy
 from ..errors import ConfigurationError, MissingExtraError
 from ..models import Progress, Recording, RecordingKey
+from ._layout import DEFAULT, Layout
 from ._paths import Container, is_file_name
 
 
 _EXTRA = "mp4"
+MIN_FREE = 256 * 1024 * 1024
 
 OnEvent = Callable[[Progress], object]
+CameraOf = Callable[[Recording], str]
 
 
 def media_stage() -> Any:
@@ -63,6 +66,15 @@ def _as_path(value: str | os.PathLike[str]) -> Path:
     return path
 
 
+def _as_layout(value: Any) -> Layout | None:
+    if value is None or isinstance(value, Layout):
+        return value
+    if isinstance(value, str):
+        return Layout.parse(value)
+    msg = f"layout must be text, not {_kind(value)}"
+    raise ConfigurationError(msg, next_step=f"for example {DEFAULT!r}")
+
+
 def _is_size(_instance: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, int):
         msg = f"min_free must be a whole number of bytes, not {_kind(value)}"
@@ -98,16 +110,32 @@ def _is_policy(_instance: object, _attribute: object, value: Any) -> None:
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """The checked arguments of a run."""
+    """The checked arguments of a run.
+
+    Attributes:
+        camera: The name of the recording's camera, or a function that gives it, for hosts that
+            bind it once and for all; None makes it from the channel's number and its name.
+    """
 
     dest: Path = attrs.field(converter=_as_path)
-    container: Container = attrs.field(converter=_as_container)
-    on_event: OnEvent | None = attrs.field(validator=_is_callback)
-    cancel: CancelToken | None = attrs.field(validator=_is_token)
-    timezone: dt.tzinfo | None = attrs.field(validator=_is_zone)
-    retry: RetryPolicy = attrs.field(validator=_is_policy)
-    min_free: int = attrs.field(validator=_is_size)
-    allow_in_progress: bool
+    container: Container = attrs.field(default="mp4", converter=_as_container)
+    on_event: OnEvent | None = attrs.field(default=None, validator=_is_callback)
+    cancel: CancelToken | None = attrs.field(default=None, validator=_is_token)
+    timezone: dt.tzinfo | None = attrs.field(default=None, validator=_is_zone)
+    retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
+    min_free: int = attrs.field(default=MIN_FREE, validator=_is_size)
+    allow_in_progress: bool = False
+    layout: Layout | None = attrs.field(default=None, converter=_as_layout)
+    camera: str | CameraOf | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.layout is not None and self.is_file:
+            msg = f"a layout needs a folder, but {self.dest} is a file's name"
+            raise ConfigurationError(msg, next_step="give a folder as dest, or no layout")
+
+    def camera_of(self, recording: Recording) -> str | None:
+        """Return the given name of a recording's camera, or None."""
+        return self.camera(recording) if callable(self.camera) else self.camera
 
     @property
     def is_file(self) -> bool:

@@ -92,13 +92,13 @@ def camera_name(recording: Recording) -> str:
     """
     channel = str(recording.key.channel)
     number = re.fullmatch(r"\d{1,9}", channel, re.ASCII)
-    parts = [f"Cam{int(channel):02d}" if number else f"Cam-{_exact_slug(channel)}"]
+    parts = [f"Cam{int(channel):02d}" if number else f"Cam-{exact_slug(channel)}"]
     slug = ascii_slug(recording.channel_name)
     if re.search(r"[a-z]", slug) and not _DEFAULT_NAME.fullmatch(slug):
         parts.append(slug)
     if recording.key.stream != "01":
         stream = recording.key.stream
-        parts.append("sub" if stream == "02" else f"stream-{_exact_slug(stream)}")
+        parts.append("sub" if stream == "02" else f"stream-{exact_slug(stream)}")
     return "-".join(parts)
 
 
@@ -109,11 +109,11 @@ def item_slug(recording: Recording) -> str:
     the wall clock shows twice has two of those.
     """
     if recording.key.item:
-        return _exact_slug(recording.key.item)
+        return exact_slug(recording.key.item)
     return f"{_digits(recording.key.start)}Z".replace("_", "T")
 
 
-def _exact_slug(text: str) -> str:
+def exact_slug(text: str) -> str:
     """Return a slug that differs when *text* differs: a digest stands in for what is lost."""
     slug = ascii_slug(text, _LONGEST_ITEM)
     if slug == text:
@@ -135,6 +135,7 @@ class Names:
         folder: The folder of the file.
         stem: The wanted name, without extension.
         spare: The name to use when another recording holds the first; None if no other will do.
+        last: The name to use when the spare one is taken, too; it cannot be another recording's.
         suffix: The extension with its dot; None means that it follows the container.
         telling: Whether a file with the wanted name can only be this very recording.
     """
@@ -142,6 +143,7 @@ class Names:
     folder: Path
     stem: str
     spare: str | None = None
+    last: str | None = None
     suffix: str | None = None
     telling: bool = False
 
@@ -155,6 +157,11 @@ def key_digest(recording: Recording) -> str:
     return hashlib.sha256(recording.key.uri.encode()).hexdigest()
 
 
+def key8(recording: Recording) -> str:
+    """Return the first eight digits of `key_digest`: what names carry."""
+    return key_digest(recording)[:_DIGEST]
+
+
 def is_file_name(dest: Path, container: Container) -> bool:
     """Whether *dest* has the suffix of a video file, and is no folder all the same.
 
@@ -166,7 +173,12 @@ def is_file_name(dest: Path, container: Container) -> bool:
 
 
 def names(
-    recording: Recording, dest: Path, container: Container, timezone: dt.tzinfo | None = None
+    recording: Recording,
+    dest: Path,
+    container: Container,
+    timezone: dt.tzinfo | None = None,
+    *,
+    camera: str | None = None,
 ) -> Names:
     """Say where *recording* goes.
 
@@ -174,16 +186,25 @@ def names(
     any other is a folder: ``dest/Cam01/Cam01_20240101_100000.mp4``. The time is that of the
     recorder's wall clock, or of *timezone*. The bytes of an original cannot be marked, so that
     its name tells whose it is: ``dest/Cam01/Cam01_20240101_100000_1a2b3c4d.mpg``.
+
+    Args:
+        recording: What is to be named.
+        dest: The folder, or the file itself.
+        container: ``"mp4"`` or ``"original"``.
+        timezone: The zone of the time in the name.
+        camera: The camera's folder, if it is not to be made from the channel's name of today.
+
+    Raises:
+        ConfigurationError: *camera* is no plain name.
     """
     if is_file_name(dest, container):
         return Names(folder=dest.parent, stem=dest.stem, suffix=dest.suffix)
     local = recording.local_start if timezone is None else recording.start.astimezone(timezone)
-    camera = camera_name(recording)
+    camera = camera_name(recording) if camera is None else camera
     stem = f"{camera}_{_digits(local)}"
     folder = safe_join(dest, camera)
     if container == "original":
-        digest = key_digest(recording)[:_DIGEST]
-        return Names(folder=folder, stem=f"{stem}_{digest}", telling=True)
+        return Names(folder=folder, stem=f"{stem}_{key8(recording)}", telling=True)
     return Names(folder=folder, stem=stem, spare=f"{stem}_{item_slug(recording)}")
 
 
@@ -194,13 +215,19 @@ def safe_join(folder: Path, *parts: str) -> Path:
         ConfigurationError: A part would leave the folder, or means something else to a system.
     """
     for part in parts:
-        if not _is_plain(part):
+        if not is_plain(part):
             msg = f"{part[:80]!r} cannot be the name of a file or folder"
             raise ConfigurationError(msg)
     return folder.joinpath(*parts)
 
 
-def _is_plain(part: str) -> bool:
+def is_plain(part: str) -> bool:
+    """Whether *part* is the name of a file or folder on every system, and nothing else."""
     forbidden: Sequence[str] = '/\\:*?"<>|'
     odd = any(character in forbidden or not character.isprintable() for character in part)
-    return not (odd or part != part.strip(" .") or not part or _RESERVED.fullmatch(part))
+    return not (odd or part != part.strip(" .") or not part or is_reserved(part))
+
+
+def is_reserved(part: str) -> bool:
+    """Whether *part* means a device to Windows, with any extension."""
+    return _RESERVED.fullmatch(part) is not None

@@ -21,11 +21,17 @@ from ..models import Downloaded, Failed, Recording
 from ..provider import Provider
 from ._files import is_writable
 from ._job import Job
-from ._options import OnEvent, Options, check_provider, check_recording, check_recordings
+from ._options import (
+    MIN_FREE,
+    OnEvent,
+    Options,
+    check_provider,
+    check_recording,
+    check_recordings,
+)
 from ._progress import Reporter
 
 
-MIN_FREE = 256 * 1024 * 1024
 _POLICY = RetryPolicy()
 
 
@@ -41,6 +47,8 @@ def download(
     retry: RetryPolicy = _POLICY,
     min_free: int = MIN_FREE,
     allow_in_progress: bool = False,
+    layout: str | None = None,
+    camera: str | None = None,
 ) -> Downloaded:
     """Bring one recording to disk: complete, verified, and only then under its final name.
 
@@ -73,6 +81,13 @@ def download(
         retry: How often to try again what may work the second time.
         min_free: Bytes that stay free on the destination's disk.
         allow_in_progress: Fetch a recording that is still being written. It is as long as it is.
+        layout: A template of the path below *dest*, without extension; the default is
+            ``"{camera}/{camera}_{start:%Y%m%d_%H%M%S}"``. The fields are ``camera``, ``channel``
+            (also padded: ``{channel:02}``), ``channel_name``, ``device``, ``provider``,
+            ``stream``, ``kind``, ``item``, ``key8`` (eight digits of the key's digest), ``start``
+            and ``end``, which take the numbers of ``strftime``: ``{start:%Y/%m/%d}``.
+        camera: What to call the camera in the path, where its number and its name of today are
+            not wanted: a folder that stays what it is when the channel is renamed.
 
     Returns:
         The file and what was found in it. With ``existing`` set, it was there already and
@@ -101,8 +116,31 @@ def download(
         retry=retry,
         min_free=min_free,
         allow_in_progress=allow_in_progress,
+        layout=layout,
+        camera=camera,
     )
-    return Job(provider, recording, options, Reporter(recording, on_event)).run()
+    return bring(provider, recording, options)
+
+
+def bring(
+    provider: Provider,
+    recording: Recording,
+    options: Options,
+    *,
+    index: int = 1,
+    count: int | None = 1,
+) -> Downloaded:
+    """Do what `download` does, with arguments that are checked already.
+
+    Args:
+        provider: Where the recording was found.
+        recording: What to fetch.
+        options: The checked arguments; they may be shared by many threads.
+        index: Which recording of the run this is, for its events.
+        count: How many the run has, or None.
+    """
+    reporter = Reporter(recording, options.on_event, index=index, count=count)
+    return Job(provider, recording, options, reporter).run()
 
 
 def download_many(
@@ -117,6 +155,7 @@ def download_many(
     retry: RetryPolicy = _POLICY,
     min_free: int = MIN_FREE,
     allow_in_progress: bool = False,
+    layout: str | None = None,
 ) -> Iterator[Downloaded | Failed]:
     """Download one recording after the other and yield what came of each.
 
@@ -145,6 +184,7 @@ def download_many(
         retry=retry,
         min_free=min_free,
         allow_in_progress=allow_in_progress,
+        layout=layout,
     )
     count = len(recordings) if isinstance(recordings, Sized) else None
     if options.is_file and count is not None:
@@ -167,10 +207,9 @@ def _each(
         check_recording(recording)
         if options.is_file:
             _check_fits(options, index)
-        reporter = Reporter(recording, options.on_event, index=index, count=count)
         result: Downloaded | Failed
         try:
-            result = Job(provider, recording, options, reporter).run()
+            result = bring(provider, recording, options, index=index, count=count)
         except (AuthenticationError, CancelledError, DiskFullError):
             raise
         except DestinationError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._category import Category
 from ._base import CamsyncError
 
@@ -68,3 +70,21 @@ class CancelledError(DownloadError):
     """The caller's *cancel* was set. Nothing stands under the final name."""
 
     category = Category.CANCELLED
+
+
+class FootageGapError(DownloadError):
+    """The footage is not one continuous piece: time is missing, or its format changes.
+
+    Attributes:
+        gaps: The missing spans of time (`TimeSpan`), oldest first; empty when only the format
+            changes.
+    """
+
+    category = Category.NOT_FOUND
+    default_next_step = "use gaps='split' for one file per continuous piece"
+
+    def __init__(
+        self, message: str, *, gaps: tuple[Any, ...] = (), next_step: str | None = None
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.gaps = gaps

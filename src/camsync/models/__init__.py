@@ -304,6 +304,7 @@ class Downloaded:
         start: Start of the footage (aware, UTC); also the file's ``creation_time``.
         codec: The video codec found in the file.
         existing: True when the file stood there already and nothing was fetched.
+        sha256: Its SHA-256 in hexadecimal digits; empty when the file was there and is not read.
         notes: What was changed on the way ("audio pcm_alaw transcoded to AAC").
     """
 
@@ -321,6 +322,7 @@ class Downloaded:
     existing: bool = False
     elapsed: float = 0.0
     notes: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 @attrs.frozen(kw_only=True)

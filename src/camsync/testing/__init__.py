@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .imou import ImouSimulator
+    from .memory import MemoryProvider
     from .recorder._faults import FAULTS
     from .recorder._personality import PERSONALITIES, Personality
     from .recorder._server import Answered
@@ -24,6 +25,7 @@ __all__ = [
     "PERSONALITIES",
     "Answered",
     "ImouSimulator",
+    "MemoryProvider",
     "Personality",
     "RecorderSimulator",
     "SimulatedRecording",
@@ -34,6 +36,7 @@ _HOMES = {
     "PERSONALITIES": "recorder._personality",
     "Answered": "recorder._server",
     "ImouSimulator": "imou.simulator",
+    "MemoryProvider": "memory",
     "Personality": "recorder._personality",
     "RecorderSimulator": "recorder.simulator",
     "SimulatedRecording": "recorder._timeline",

@@ -23,6 +23,7 @@ import attrs
 from ..._places import absolute, config_folder
 from ..._private import TO_READ, locked, read_private, replace_private
 from ..._time import UTC, utcnow
+from ..._words import size_text
 from ...errors import (
     BudgetExceededError,
     ConfigurationError,
@@ -188,8 +189,8 @@ class Budget:
                 return self._spare_bytes
             left = limit - self._used().bytes
             if expected > left:
-                about = f"this recording has about {_size(expected)}"
-                msg = f"{about}, {_size(left)} are left of max_bytes"
+                about = f"this recording has about {size_text(expected)}"
+                msg = f"{about}, {size_text(left)} are left of max_bytes"
                 raise BudgetExceededError(msg, next_step=_RAISE_BYTES)
             return self._spare_bytes
 
@@ -300,14 +301,6 @@ class Budget:
 
     def _fresh(self, used: Usage) -> Usage:
         return used if used.month == self._month else attrs.evolve(self._empty, month=self._month)
-
-
-def _size(count: int) -> str:
-    """Return a count of bytes in a unit that people read."""
-    for unit, digits, power in (("GB", 1, 9), ("MB", 1, 6), ("kB", 0, 3)):
-        if count >= 10**power:
-            return f"{count / 10**power:.{digits}f} {unit}"
-    return f"{count} bytes"
 
 
 _budgets: weakref.WeakSet[Budget] = weakref.WeakSet()

@@ -253,7 +253,8 @@ class RecorderSimulator(Observed):
 
     def _plan(self, who: Personality, began: dt.datetime) -> Plan:
         return Plan(
-            origin=began.replace(microsecond=0) - dt.timedelta(hours=self._hours),
+            # whole seconds: a wire that knows no smaller ones could not name a file otherwise
+            origin=began.replace(microsecond=0) - dt.timedelta(seconds=round(self._hours * 3600)),
             length=max(round(self._segment_seconds), 1),
             gap=max(round(self._gap_seconds), 0),
             seed=self._seed,
