@@ -6,12 +6,17 @@ that are installed here, and the coverage gate. ``nox --list`` shows everything 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -67,8 +72,10 @@ MINIMUMS = (
     "m3u8==4.0.0",
     "oauthlib==3.2.2",
     "platformdirs==3.0.0",
+    "psycopg[binary]==3.1.12",
     "requests==2.31.0",
     "rich==13.0.0",
+    "sqlalchemy==2.0.20",
     "urllib3==2.0.0",
 )
 
@@ -245,3 +252,84 @@ def bench(session: nox.Session) -> None:
     """Measure memory, speed and the number of requests; prints the figures."""
     session.install(".[all]", "xmltodict")
     session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "benchmarks/plan.py")
+    session.run("python", "benchmarks/sync.py")
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Kill a running sync 200 times at random, then finish it; nothing may be lost or doubled."""
+    session.install(".[all]")
+    _group(session, "tests")
+    kills = session.posargs[0] if session.posargs else "200"
+    env = {"CAMSYNC_KILLS": kills}
+    session.run("pytest", "tests/integration/test_sync_kill.py", env=env)
+
+
+@nox.session
+def postgres(session: nox.Session) -> None:
+    """Run the catalogue's tests against a PostgreSQL server of their own, on loopback.
+
+    Needs PostgreSQL's programs (Debian: ``apt-get install postgresql``); installs none itself.
+    """
+    programs = _postgres_programs()
+    if programs is None:
+        session.error("initdb is missing: install PostgreSQL (Debian: apt-get install postgresql)")
+    session.install(".[all,postgres]")
+    _group(session, "tests")
+    tests = session.posargs or ["tests/integration/test_catalogue.py"]
+    with _postgres_server(programs) as url:
+        env = {"CAMSYNC_TEST_POSTGRES": url}
+        session.run("pytest", "-m", "postgres", *tests, env=env)
+
+
+def _postgres_programs() -> Path | None:
+    """Return the folder of initdb and pg_ctl, which Debian keeps out of PATH."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    return newest[0].parent if newest else None
+
+
+@contextlib.contextmanager
+def _postgres_server(programs: Path) -> Iterator[str]:
+    """Start a server with a password in a temporary folder, and give the URL of its database."""
+    password = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="camsync-postgres-") as name:
+        folder = Path(name)
+        secret = folder / "password"
+        secret.write_text(password)
+        prefix = _not_root(folder, secret)
+        port = _free_port()
+        data, log = str(folder / "data"), str(folder / "log")
+        login = ["-A", "scram-sha-256", "-U", "camsync", f"--pwfile={secret}"]
+        _quietly(*prefix, str(programs / "initdb"), "-D", data, *login)
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        options += " -c fsync=off -c synchronous_commit=off"  # nothing of it is to survive
+        control = [*prefix, str(programs / "pg_ctl"), "-D", data, "-w"]
+        _quietly(*control, "-l", log, "-o", options, "start")
+        try:
+            yield f"postgresql://camsync:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            _quietly(*control, "-m", "fast", "stop")
+
+
+def _not_root(*paths: Path) -> list[str]:
+    """Give *paths* away, and return what a command begins with that root must not run itself."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return []
+    for path in paths:
+        shutil.chown(path, "nobody")
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _quietly(*command: str) -> None:
+    # Without pipes: the server inherits them, and would keep them open.
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")

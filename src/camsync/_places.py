@@ -24,10 +24,22 @@ def config_folder() -> Path:
     system's own place: ``~/.config/camsync`` on Linux,
     ``~/Library/Application Support/camsync`` on macOS, ``%LOCALAPPDATA%\camsync`` on Windows.
     """
+    return _chosen() or Path(platformdirs.user_config_dir("camsync", appauthor=False))
+
+
+def data_folder() -> Path:
+    r"""Return the folder of the catalogue, which need not exist.
+
+    ``$CAMSYNC_HOME`` if it is set; else the system's own place: ``~/.local/share/camsync`` on
+    Linux, ``~/Library/Application Support/camsync`` on macOS, ``%LOCALAPPDATA%\camsync`` on
+    Windows.
+    """
+    return _chosen() or Path(platformdirs.user_data_dir("camsync", appauthor=False))
+
+
+def _chosen() -> Path | None:
     chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return absolute(Path(chosen).expanduser())
-    return Path(platformdirs.user_config_dir("camsync", appauthor=False))
+    return absolute(Path(chosen).expanduser()) if chosen else None
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:

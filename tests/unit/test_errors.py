@@ -9,21 +9,26 @@ import pickle
 
 import pytest
 
-from camsync import errors
+from camsync import TimeSpan, errors
 from camsync.errors import (
     AccountLockedError,
     CamsyncError,
     Category,
     CertificateError,
+    DestinationBusyError,
     DeviceBusyError,
     DeviceFaultError,
     DeviceTimeoutError,
     DiskFullError,
+    FootageGapError,
     MissingExtraError,
     RecordingInProgressError,
     ShortReadError,
     UnreachableError,
 )
+
+
+HOUR = dt.timedelta(hours=1)
 
 
 def all_errors() -> list[type[CamsyncError]]:
@@ -68,6 +73,10 @@ def test_own_fields_survive_pickling():
         pickle.dumps(AccountLockedError("locked", unlock_at=moment, vendor_sub_code="userLocked"))
     )
     short = pickle.loads(pickle.dumps(ShortReadError("short", expected=10, received=4)))
+    busy = pickle.loads(pickle.dumps(DestinationBusyError("busy", pid=7, host="nas", since=moment)))
+    gap = pickle.loads(
+        pickle.dumps(FootageGapError("gap", gaps=(TimeSpan(moment, moment + HOUR),)))
+    )
     full = pickle.loads(pickle.dumps(DiskFullError("full", needed=10, free=4)))
     pinned = pickle.loads(
         pickle.dumps(CertificateError("other", expected="sha256:aa", actual="sha256:bb"))
@@ -75,6 +84,8 @@ def test_own_fields_survive_pickling():
 
     assert (moment, "userLocked") == (locked.unlock_at, locked.vendor_sub_code)
     assert (10, 4) == (short.expected, short.received)
+    assert (7, "nas", moment) == (busy.pid, busy.host, busy.since)
+    assert (TimeSpan(moment, moment + HOUR),) == gap.gaps
     assert (10, 4) == (full.needed, full.free)
     assert ("sha256:aa", "sha256:bb") == (pinned.expected, pinned.actual)
 
@@ -105,6 +116,7 @@ def test_only_what_may_pass_is_retryable():
     retryable = {cls for cls in all_errors() if cls.retryable}
 
     assert {
+        DestinationBusyError,
         DeviceBusyError,
         DeviceFaultError,
         DeviceTimeoutError,

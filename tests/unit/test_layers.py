@@ -30,11 +30,14 @@ HOMES = {
     "m3u8": {"camsync.providers.imou._playlist"},
     "oauthlib": {"camsync.providers.imou._oauth"},
     "platformdirs": {"camsync._places"},
+    "psycopg": {"camsync.catalogue"},
     "pytest": {"camsync.testing"},
     "requests": {"camsync.transport"},
     "rich": {"camsync.cli"},
+    "sqlalchemy": {"camsync.catalogue"},
     "urllib3": {"camsync.transport"},
 }
+ENGINES = {"camsync.catalogue", "camsync.download", "camsync.sync"}
 EVERYWHERE = {"attrs"}
 
 
@@ -94,7 +97,7 @@ def test_the_simulator_knows_neither_engine_nor_command_line(path):
     if not within(module_name(path), {"camsync.testing"}):
         return
 
-    assert not any(within(each, {"camsync.cli", "camsync.download"}) for each in imports(path))
+    assert not any(within(each, {*ENGINES, "camsync.cli"}) for each in imports(path))
 
 
 @every_module

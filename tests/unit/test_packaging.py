@@ -41,7 +41,7 @@ def test_the_command_is_installed():
 
 def test_extras_are_what_the_messages_say():
     """`MissingExtraError` tells people to install these."""
-    assert {"all", "cli", "keyring", "mp4", "oauth"} == set(
+    assert {"all", "cli", "keyring", "mp4", "oauth", "postgres", "sync"} == set(
         DISTRIBUTION.metadata.get_all("Provides-Extra")
     )
 

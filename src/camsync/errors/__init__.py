@@ -38,11 +38,16 @@ The tree::
     |   |-- ExposedStoreError (PermissionError)     other users can read the file
     |   |-- ReadOnlyStoreError                      this store cannot be written
     |   `-- StoreUnavailableError (OSError)         it cannot be reached, read, written or locked
+    |-- CatalogueError                              the catalogue of a sync failed
+    |   |-- CatalogueUnavailableError (OSError)     it cannot be reached, read or written
+    |   `-- DamagedCatalogueError                   the file is not what was written
     `-- DownloadError
         |-- ShortReadError (EOFError)               fewer bytes, or less video, than announced
         |-- CorruptMediaError                       the bytes are not the video that was announced
+        |-- FootageGapError                         the footage is not continuous
         |-- DiskFullError (OSError)                 no room at the destination
         |-- DestinationError (OSError)              the destination cannot be written
+        |   `-- DestinationBusyError                another run is working on it
         `-- CancelledError                          the caller asked to stop
 
 Each class also derives from the builtin that fits, so that ``except TimeoutError`` works.
@@ -56,6 +61,12 @@ from ._base import (
     CamsyncError,
     ConfigurationError,
     MissingExtraError,
+)
+from ._catalogue import (
+    CatalogueError,
+    CatalogueUnavailableError,
+    DamagedCatalogueError,
+    DestinationBusyError,
 )
 from ._cloud import (
     BudgetExceededError,
@@ -103,6 +114,7 @@ from ._download import (
     DestinationError,
     DiskFullError,
     DownloadError,
+    FootageGapError,
     ShortReadError,
 )
 
@@ -113,6 +125,8 @@ __all__ = [
     "BudgetExceededError",
     "CamsyncError",
     "CancelledError",
+    "CatalogueError",
+    "CatalogueUnavailableError",
     "Category",
     "CertificateError",
     "ClockSkewError",
@@ -120,7 +134,9 @@ __all__ = [
     "CorruptMediaError",
     "CredentialError",
     "CredentialNotFoundError",
+    "DamagedCatalogueError",
     "DamagedStoreError",
+    "DestinationBusyError",
     "DestinationError",
     "DeviceAsleepError",
     "DeviceBusyError",
@@ -131,6 +147,7 @@ __all__ = [
     "DownloadError",
     "DownloadUnsupportedError",
     "ExposedStoreError",
+    "FootageGapError",
     "InsecureAuthenticationError",
     "InsecureConnectionWarning",
     "LicenceError",

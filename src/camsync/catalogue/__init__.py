@@ -1,0 +1,58 @@
+"""What was seen on the recorders, what became of it, and what is on disk.
+
+`Catalogue` needs the extra ``sync`` (SQLAlchemy); a PostgreSQL server as its home needs the extra
+``postgres`` too. `SyncLedger` and `VpackLedger`, for hosts with tables of their own, need neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingExtraError
+from ._coverage import Coverage
+from ._ledger import SyncLedger
+from ._values import Batch, ChannelMark, Entry, Pruning, Reconciliation, State
+from ._vpack import VpackLedger
+
+
+if TYPE_CHECKING:
+    from ._catalogue import Catalogue
+    from ._holdings import Holdings
+
+
+__all__ = [
+    "Batch",
+    "Catalogue",
+    "ChannelMark",
+    "Coverage",
+    "Entry",
+    "Holdings",
+    "Pruning",
+    "Reconciliation",
+    "State",
+    "SyncLedger",
+    "VpackLedger",
+]
+
+_LATER = {"Catalogue": "._catalogue", "Holdings": "._holdings"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs SQLAlchemy when it is first asked for.
+
+    Raises:
+        MissingExtraError: SQLAlchemy is not installed.
+    """
+    if name not in _LATER:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
+        module = importlib.import_module(_LATER[name], __name__)
+    except ImportError as error:
+        extra = "sync"
+        raise MissingExtraError.for_extra(extra, "the catalogue") from error
+    value = getattr(module, name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,75 @@
+"""`Batches`: the runs that have worked on a destination."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import ConfigurationError
+from ._book import Book
+from ._codec import from_seconds, shown
+from ._schema import BATCH
+from ._values import Batch
+
+
+_LONGEST = 100_000
+
+
+class Batches(Book):
+    """Beginning and ending runs."""
+
+    def begin_batch(self, **facts: Any) -> str:
+        """Note that a run begins, and return its id, which sorts by time.
+
+        Args:
+            facts: What was asked for; what JSON does not know is kept as text. No secrets.
+        """
+        now = self._now()
+        batch = f"{from_seconds(now):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        row = {
+            "id": batch,
+            "destination_id": self._id,
+            "started_at": now,
+            "facts": _as_json(facts),
+        }
+        with self._catalogue.writing() as connection:
+            connection.execute(BATCH.insert().values(row))
+        return batch
+
+    def end_batch(self, batch: str, /, **figures: Any) -> None:
+        """Note that a run has ended, and what came of it.
+
+        Raises:
+            ConfigurationError: There is no such run.
+        """
+        mine = (BATCH.c.id == batch, BATCH.c.destination_id == self._id)
+        values = {"ended_at": self._now(), "figures": _as_json(figures)}
+        with self._catalogue.writing() as connection:
+            if connection.execute(BATCH.update().where(*mine).values(values)).rowcount != 1:
+                msg = f"there is no run {batch[:80]!r} of {self.dest}"
+                raise ConfigurationError(msg)
+
+    def batches(self, limit: int = 20) -> tuple[Batch, ...]:
+        """Return the last *limit* runs, the latest first."""
+        latest = (BATCH.c.started_at.desc(), BATCH.c.id.desc())
+        select = sa.select(BATCH).where(BATCH.c.destination_id == self._id)
+        with self._catalogue.reading() as connection:
+            rows = connection.execute(select.order_by(*latest).limit(limit))
+            return tuple(
+                Batch(
+                    id=row.id,
+                    started=from_seconds(row.started_at),
+                    ended=from_seconds(row.ended_at),
+                    facts=json.loads(row.facts),
+                    figures=json.loads(row.figures),
+                )
+                for row in rows
+            )
+
+
+def _as_json(facts: dict[str, Any]) -> str:
+    return shown(json.dumps(facts, default=str), _LONGEST)

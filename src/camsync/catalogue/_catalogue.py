@@ -1,0 +1,212 @@
+"""`Catalogue`: the memory of every sync, in one database."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+
+from .._places import absolute
+from .._time import utcnow
+from ._codec import exact, plain, to_seconds
+from ._holdings import Holdings
+from ._migrate import migrate
+from ._place import Place, place_of, wrapped
+from ._schema import DESTINATION
+from ._sql import insert_if_new
+from ._trouble import closed, translated
+
+
+_OPEN: weakref.WeakSet[Catalogue] = weakref.WeakSet()
+_INHERITED: list[sa.Pool] = []
+
+
+def _renew_all() -> None:
+    for catalogue in _OPEN:
+        catalogue._renew()  # noqa: SLF001
+
+
+with contextlib.suppress(AttributeError):  # Windows cannot fork
+    os.register_at_fork(after_in_child=_renew_all)
+
+
+class Catalogue:
+    """Knows of every destination what was seen, fetched, failed and lost.
+
+    Thread-safe, safe after a fork, and safe against SIGKILL and power cuts: what a method has
+    done is on the disk when it returns. Several processes may use one catalogue.
+
+    Args:
+        url: A path: a SQLite file, made with mode 0600 when it is missing.
+            ``"postgresql://USER:PASSWORD@HOST/DATABASE"``: a server that several computers share
+            (needs the extra ``postgres``; the password is never shown). ``":memory:"``: nothing
+            is kept. None: ``catalogue.sqlite3`` in the user's data folder or ``$CAMSYNC_HOME``.
+        clock: Returns the present (aware).
+
+    Raises:
+        ConfigurationError: *url* is unusable, a newer camsync has made the catalogue, or the file
+            belongs to another program.
+        CatalogueUnavailableError: It cannot be opened or reached.
+        DamagedCatalogueError: The file is no catalogue.
+        MissingExtraError: PostgreSQL without the extra ``postgres``.
+    """
+
+    def __init__(
+        self,
+        url: str | os.PathLike[str] | None = None,
+        *,
+        clock: Callable[[], datetime] = utcnow,
+    ) -> None:
+        given = wrapped(url)
+        del url  # it may hold a password, which no traceback shall show
+        self._place = place_of(given)
+        self._clock = clock
+        self._setup()
+        _OPEN.add(self)
+
+    def _setup(self) -> None:
+        self._busy: set[Path] = set()
+        """Destinations that this process has locked."""
+        self._guard = threading.Lock()
+        self._engine: sa.Engine | None = self._place.engine()
+        try:
+            with self._place.alone():
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self.writing() as connection:
+            migrate(connection, str(self), self.now())
+        if self._place.file is not None:  # not before it is known to be a catalogue
+            with translated(str(self)), self.engine.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                raw.execute("PRAGMA journal_mode=WAL").close()
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, for camsync's own use.
+
+        Raises:
+            CatalogueError: The catalogue was closed.
+        """
+        if self._engine is None:
+            raise closed(str(self))
+        return self._engine
+
+    @property
+    def place(self) -> Place:
+        """Where it lives."""
+        return self._place
+
+    def now(self) -> int:
+        """Return the present in seconds UTC."""
+        return to_seconds(self._clock())
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection whose statements all see the same state of things.
+
+        Raises:
+            CatalogueError: The database says no.
+        """
+        with translated(str(self)), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a connection whose changes all take place, or none of them.
+
+        Raises:
+            CatalogueError: The database says no; nothing was changed.
+        """
+        engine = self.engine.execution_options(camsync_writes=True)
+        with translated(str(self)), engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def claim(self, dest: Path) -> Iterator[bool]:
+        """Say whether no other run of this object works on *dest* while the block runs."""
+        with self._guard:
+            free = dest not in self._busy
+            if free:
+                self._busy.add(dest)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._guard:
+                    self._busy.discard(dest)
+
+    def at(self, dest: str | os.PathLike[str]) -> Holdings:
+        """Return what is known about the destination *dest*, a folder.
+
+        It is known by its path as seen from the working folder; links in it are not followed.
+
+        Raises:
+            ConfigurationError: *dest* is relative, and there is no working folder.
+            CatalogueError: The database says no.
+        """
+        folder = absolute(dest)
+        path = exact(str(folder))
+        found = sa.select(DESTINATION.c.id).where(DESTINATION.c.path == path)
+        with self.reading() as connection:
+            number = connection.execute(found).scalar()
+        if number is None:
+            with self.writing() as connection:
+                row = {"path": path, "created_at": self.now()}
+                insert_if_new(connection, DESTINATION, [row])
+                number = connection.execute(found).scalar_one()
+        return Holdings(self, number, folder)
+
+    def destinations(self) -> list[Path]:
+        """Return every destination that was ever used, in order of their paths."""
+        with self.reading() as connection:
+            paths = connection.execute(sa.select(DESTINATION.c.path)).scalars()
+            return sorted(Path(plain(path)) for path in paths)
+
+    def close(self) -> None:
+        """Close all connections. Calling it twice is fine."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def _renew(self) -> None:
+        """Begin anew in a forked child, whose connections are the parent's."""
+        if self._engine is None:
+            return
+        # Closing them, which happens when nothing refers to them any more, would disturb the parent.
+        _INHERITED.append(self._engine.pool)
+        self._engine.dispose(close=False)
+        self._guard = threading.Lock()
+        self._busy = set()
+        if self._place.file is None and not self._place.shared:
+            self._engine = None
+
+    def __enter__(self) -> Catalogue:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        # A traceback with local variables may show it before it knows where it is.
+        return str(getattr(self, "_place", "(not opened)"))
+
+    def __repr__(self) -> str:
+        return f"Catalogue({str(self)!r})"

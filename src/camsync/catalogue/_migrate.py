@@ -1,0 +1,62 @@
+"""The version of the tables, and the way from an older one to the present one.
+
+A new catalogue is made as the newest version. An older one is brought forward by every step that
+it lacks, all of them in one transaction. A step is never changed once it was released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+from ..errors import ConfigurationError, DamagedCatalogueError
+from ._schema import METADATA, VERSION
+
+
+CURRENT = 1
+STEPS: Mapping[int, Callable[[sa.Connection], None]] = {}
+"""From the version before to the version that is the key."""
+
+_LOCK = 0x63616D73  # "cams", for PostgreSQL's advisory locks
+
+
+def migrate(connection: sa.Connection, place: str, now: int) -> None:
+    """Bring the tables to the present version, inside the transaction of *connection*.
+
+    Raises:
+        ConfigurationError: A newer camsync has made them, or the file belongs to another program.
+        DamagedCatalogueError: It does not say which version it has.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    tables = set(sa.inspect(connection).get_table_names())
+    if VERSION.name not in tables:
+        _create(connection, tables, place, now)
+        return
+    versions = connection.execute(sa.select(VERSION.c.version)).scalars().all()
+    if len(versions) != 1:
+        msg = f"the catalogue {place} does not say which version it has"
+        raise DamagedCatalogueError(msg)
+    _bring_forward(connection, versions[0], place, now)
+
+
+def _create(connection: sa.Connection, tables: set[str], place: str, now: int) -> None:
+    if tables and connection.dialect.name == "sqlite":
+        msg = f"{place} is the database of another program"
+        raise ConfigurationError(msg, next_step="give the catalogue a file of its own")
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(VERSION.insert().values(version=CURRENT, changed_at=now))
+
+
+def _bring_forward(connection: sa.Connection, version: int, place: str, now: int) -> None:
+    if version > CURRENT:
+        msg = (
+            f"the catalogue {place} was made by a newer camsync "
+            f"(version {version}, this one knows {CURRENT})"
+        )
+        raise ConfigurationError(msg, next_step="update camsync, or choose another catalogue")
+    for each in range(version + 1, CURRENT + 1):
+        STEPS[each](connection)
+    if version < CURRENT:
+        connection.execute(VERSION.update().values(version=CURRENT, changed_at=now))

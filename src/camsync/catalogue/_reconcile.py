@@ -1,0 +1,161 @@
+"""`Reconciling`: comparing catalogue and disk, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+import attrs
+
+from .._cancel import CancelToken, check_cancelled
+from ..models import RecordingKey
+from ._batches import Batches
+from ._codec import exact
+from ._disk import Found, digest_of, require_there, size_of, walk
+from ._folders import Folders
+from ._marks import Marks
+from ._schema import RECORDING
+from ._sql import is_in
+from ._values import Entry, Reconciliation, State
+
+
+_STALE = 3600
+"""Seconds without a write after which a part file is nobody's."""
+
+
+@attrs.define
+class _Findings:
+    """What has been found so far."""
+
+    checked: int = 0
+    missing: list[Entry] = attrs.field(factory=list)
+    changed: list[Entry] = attrs.field(factory=list)
+    adopted: list[Entry] = attrs.field(factory=list)
+    unknown: list[Found] = attrs.field(factory=list)
+    parts: list[PurePosixPath] = attrs.field(factory=list)
+    unreadable: list[PurePosixPath] = attrs.field(factory=list)
+    known: set[int] = attrs.field(factory=set)
+    """Hashes of the paths that the catalogue expects: a million of them in 80 MiB."""
+
+    def result(self) -> Reconciliation:
+        return Reconciliation(
+            checked=self.checked,
+            missing=tuple(self.missing),
+            changed=tuple(self.changed),
+            adopted=tuple(self.adopted),
+            unknown=tuple(found.path for found in self.unknown),
+            parts=tuple(self.parts),
+            unreadable=tuple(self.unreadable),
+        )
+
+
+class Reconciling(Marks, Folders, Batches):
+    """Comparing what should be on disk with what is."""
+
+    def reconcile(
+        self, *, deep: bool = False, repair: bool = False, cancel: CancelToken | None = None
+    ) -> Reconciliation:
+        """Compare catalogue and disk both ways. No file is ever changed or deleted.
+
+        A recording whose file is missing is `State.SEEN` again, and is fetched by the next run,
+        unless it was pruned; or its file is found elsewhere below the destination, by size and
+        SHA-256.
+
+        Args:
+            deep: Read every file whose SHA-256 is known, and compare.
+            repair: Let recordings with a changed file be fetched again, too.
+
+        Raises:
+            DestinationError: The destination is not there, or is empty: its disk is not mounted.
+            CancelledError: *cancel* was set; nothing was changed.
+        """
+        findings = _Findings()
+        for entry in self._expected():
+            check_cancelled(cancel)
+            if not findings.checked:
+                require_there(self.dest)
+            self._check(entry, findings, deep=deep, cancel=cancel)
+        self._look_around(findings, cancel)
+        moved = self._find_moved(findings, cancel)
+        self._adopt(findings, moved)
+        self._see_again([entry.key for entry in findings.missing])
+        if repair:
+            self._see_again([entry.key for entry in findings.changed])
+        return findings.result()
+
+    def _expected(self) -> Iterator[Entry]:
+        entries = self.entries(states=[State.VERIFIED])
+        return (entry for entry in entries if entry.held and entry.path is not None)
+
+    def _check(
+        self, entry: Entry, findings: _Findings, *, deep: bool, cancel: CancelToken | None
+    ) -> None:
+        relative = PurePosixPath(entry.path or "")
+        path = self.dest / relative
+        findings.checked += 1
+        findings.known.add(hash(relative))
+        try:
+            size = size_of(path)
+            if size is None:
+                findings.missing.append(entry)
+            elif size != entry.file_size or (
+                deep and entry.sha256 and digest_of(path, cancel) != entry.sha256
+            ):
+                findings.changed.append(entry)
+        except OSError:
+            findings.unreadable.append(relative)
+
+    def _look_around(self, findings: _Findings, cancel: CancelToken | None) -> None:
+        now = self._now()
+        for found in walk(self.dest, findings.unreadable.append, cancel):
+            if found.is_part and now - found.changed > _STALE:
+                findings.parts.append(found.path)
+            elif found.is_video and hash(found.path) not in findings.known:
+                findings.unknown.append(found)
+
+    def _find_moved(
+        self, findings: _Findings, cancel: CancelToken | None
+    ) -> list[tuple[Entry, Found]]:
+        """Return the missing entries of which the file is somewhere else, each with that file."""
+        wanted = {
+            (entry.file_size, entry.sha256): entry for entry in findings.missing if entry.sha256
+        }
+        sizes = {size for size, _ in wanted}
+        moved: list[tuple[Entry, Found]] = []
+        for found in findings.unknown:
+            if found.size not in sizes:
+                continue
+            try:
+                digest = digest_of(self.dest / found.path, cancel)
+            except OSError:
+                findings.unreadable.append(found.path)
+                continue
+            entry = wanted.pop((found.size, digest), None)
+            if entry is not None:
+                moved.append((entry, found))
+        return moved
+
+    def _adopt(self, findings: _Findings, moved: list[tuple[Entry, Found]]) -> None:
+        for entry, found in moved:
+            self._change([entry.key], {"path": exact(str(found.path))}, *_held_at(entry))
+            findings.adopted.append(attrs.evolve(entry, path=found.path))
+            findings.missing.remove(entry)
+            findings.unknown.remove(found)
+
+    def _see_again(self, keys: Iterable[RecordingKey]) -> None:
+        values = {"state": State.SEEN.value, "failures": 0, "next_try": None}
+        self._change(
+            keys,
+            values,
+            is_in(State.VERIFIED),
+            RECORDING.c.pruned_at.is_(None),
+        )
+
+
+def _held_at(entry: Entry) -> tuple[object, ...]:
+    """Return the conditions that an entry is still what it was when it was read."""
+    return (
+        is_in(State.VERIFIED),
+        RECORDING.c.path == exact(str(entry.path)),
+        RECORDING.c.pruned_at.is_(None),
+    )

@@ -1,0 +1,95 @@
+"""Statements that every part of the catalogue uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..models import ChannelId, DeviceId, RecordingKey, RecordingKind
+from ._codec import from_seconds, plain
+from ._schema import CHANNEL, RECORDING, TRACK
+from ._values import Entry, State
+
+
+_Any = TypeVar("_Any")
+
+ENTRY = (
+    sa.select(
+        RECORDING,
+        TRACK.c.provider,
+        TRACK.c.stream,
+        CHANNEL.c.device,
+        CHANNEL.c.channel,
+        CHANNEL.c.name,
+    )
+    .join(TRACK, TRACK.c.id == RECORDING.c.track_id)
+    .join(CHANNEL, CHANNEL.c.id == RECORDING.c.channel_id)
+)
+"""What `to_entry` wants to read."""
+
+
+def insert_if_new(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert *rows*, without those whose unique columns are there already."""
+    on_postgres = connection.dialect.name == "postgresql"
+    insert = postgresql.insert(table) if on_postgres else sqlite.insert(table)
+    connection.execute(insert.on_conflict_do_nothing(), rows)
+
+
+def is_in(*states: State) -> sa.ColumnElement[bool]:
+    """Return the condition that a recording is in one of *states*."""
+    # Not IN: SQLAlchemy cannot execute that with many sets of parameters.
+    return sa.or_(sa.false(), *(RECORDING.c.state == state.value for state in states))
+
+
+def to_entry(row: Any) -> Entry:
+    """Build the value from a row of `ENTRY`."""
+    return Entry(
+        key=RecordingKey(
+            provider=plain(row.provider),
+            device=DeviceId(plain(row.device)),
+            channel=ChannelId(plain(row.channel)),
+            stream=plain(row.stream),
+            start=from_seconds(row.key_start),
+            item=plain(row.item),
+        ),
+        channel_name=row.name,
+        start=from_seconds(row.start),
+        end=from_seconds(row.end),
+        size=row.size,
+        kind=RecordingKind(row.kind),
+        state=State(row.state),
+        in_progress=bool(row.in_progress),
+        attempts=row.attempts,
+        failures=row.failures,
+        error=row.error,
+        error_category=row.error_category,
+        error_code=row.error_code,
+        next_try=from_seconds(row.next_try),
+        path=None if row.path is None else PurePosixPath(plain(row.path)),
+        file_size=row.file_size,
+        sha256=row.sha256,
+        duration=row.duration,
+        container=row.container,
+        codec=row.codec,
+        batch=row.batch,
+        first_seen=from_seconds(row.first_seen),
+        last_seen=from_seconds(row.last_seen),
+        done_at=from_seconds(row.done_at),
+        pruned_at=from_seconds(row.pruned_at),
+        pinned=bool(row.pinned),
+    )
+
+
+def in_chunks(items: Iterable[_Any], size: int) -> Iterator[list[_Any]]:
+    """Yield *items* in lists of at most *size*, never an empty one."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

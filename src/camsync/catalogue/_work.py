@@ -1,0 +1,242 @@
+"""`Work`: what happens to a recording between being seen and being on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from .._places import absolute
+from ..errors import (
+    CamsyncError,
+    CancelledError,
+    Category,
+    ConfigurationError,
+    DestinationBusyError,
+)
+from ..models import Downloaded, RecordingKey
+from ._book import unknown
+from ._codec import exact, shown, to_seconds
+from ._rows import Rows
+from ._schema import RECORDING, UNSETTLED
+from ._sql import is_in
+from ._values import CLAIMED, Entry, State
+
+
+_FIRST_WAIT = 15 * 60
+_LONGEST_WAIT = 24 * 3600
+_DOUBLINGS = 10
+_CLOCKS_DIFFER = 300
+"""Seconds by which a lease may begin in the future: then another computer's clock is ahead."""
+_THEIRS = frozenset(
+    {
+        Category.MEDIA,
+        Category.DEVICE,
+        Category.PROTOCOL,
+        Category.NOT_FOUND,
+        Category.UNSUPPORTED,
+    }
+)
+"""Failures that the recording itself may be to blame for."""
+_MAYBE_THEIRS = frozenset({Category.NETWORK, Category.BUSY})
+_MORE_PATIENCE = 4
+
+_NO_LEASE = {"lease_owner": None, "lease_from": None, "lease_until": None}
+_NO_FAILURE = {
+    "failures": 0,
+    "error": "",
+    "error_category": "",
+    "error_code": "",
+    "next_try": None,
+}
+
+
+class Work(Rows):
+    """Planning, leasing, and what comes of it."""
+
+    def plan(self, keys: Iterable[RecordingKey], *, batch: str) -> int:
+        """Note that the run *batch* wants to fetch *keys*; return for how many that is new."""
+        values = {"state": State.PLANNED.value, "batch": batch}
+        return self._change(keys, values, is_in(State.SEEN, State.FAILED))
+
+    def lease(self, key: RecordingKey, *, owner: str, seconds: float) -> bool:
+        """Claim a recording for *owner*; False if somebody else has it, or nothing is left to do.
+
+        Of all who ask at a time one gets it. A lease that has run out is anybody's.
+
+        Args:
+            seconds: For how long; see `renew`.
+        """
+        now = self._now()
+        values = {"state": State.LEASED.value, **_lease(owner, now, seconds)}
+        todo = is_in(State.SEEN, State.PLANNED, State.FAILED)
+        left = sa.and_(is_in(*CLAIMED), sa.not_(_held_by_another(owner, now)))
+        return self._change([key], values, sa.or_(todo, left)) == 1
+
+    def renew(self, owner: str, seconds: float) -> int:
+        """Make all leases of *owner* last for *seconds* from now; return how many there are."""
+        mine = (self._mine(), UNSETTLED, is_in(*CLAIMED), RECORDING.c.lease_owner == owner)
+        update = RECORDING.update().where(*mine).values(_lease(owner, self._now(), seconds))
+        with self._catalogue.writing() as connection:
+            return connection.execute(update).rowcount
+
+    def release(self, key: RecordingKey) -> None:
+        """Give up a lease: the recording is `State.SEEN` again."""
+        self._change([key], {"state": State.SEEN.value, **_NO_LEASE}, is_in(*CLAIMED))
+
+    def begin(self, key: RecordingKey, *, owner: str) -> None:
+        """Note that a transfer begins; the lease stays as long as it was.
+
+        Raises:
+            ConfigurationError: The catalogue does not know *key*.
+            DestinationBusyError: Somebody else has leased it.
+        """
+        row = self._row(key)
+        values = {
+            "state": State.DOWNLOADING.value,
+            "attempts": RECORDING.c.attempts + 1,
+            "lease_owner": owner,
+        }
+        free = sa.not_(sa.and_(is_in(*CLAIMED), _held_by_another(owner, self._now())))
+        if self._change([key], values, free):
+            return
+        with self._catalogue.reading() as connection:
+            other = connection.execute(sa.select(RECORDING.c.lease_owner).where(*row)).scalar()
+        if other is None:
+            raise unknown(key)
+        msg = f"{key} is being fetched by another run ({other})"
+        raise DestinationBusyError(msg)
+
+    def verified(self, file: Downloaded, *, batch: str, sha256: str = "") -> None:
+        """Note that a file is complete and under its final name, be it new or found there.
+
+        Args:
+            sha256: Hexadecimal digest of the file; empty when it was not read.
+
+        Raises:
+            ConfigurationError: The file is not below the destination.
+        """
+        path = self._relative(file.path)
+        if self._columns(file.recording.key) is None or not self.find([file.recording.key]):
+            self.observe([file.recording], batch=batch)
+        # Whether a file that was found is the one that was hashed: same name, same size.
+        same = sa.and_(RECORDING.c.path == path, RECORDING.c.file_size == file.size)
+        values = {
+            "state": State.VERIFIED.value,
+            "in_progress": int(file.recording.in_progress),
+            "start": to_seconds(file.recording.start),
+            "end": to_seconds(_end(file)),
+            "path": path,
+            "file_size": file.size,
+            "sha256": sha256 or sa.case((same, RECORDING.c.sha256), else_=""),
+            "duration": file.duration,
+            "container": file.container,
+            "codec": file.codec.value,
+            "batch": batch,
+            "done_at": self._now(),
+            "pruned_at": None,
+            **_NO_FAILURE,
+            **_NO_LEASE,
+        }
+        self._change([file.recording.key], values)
+
+    def failed(self, key: RecordingKey, error: CamsyncError, *, quarantine_after: int = 5) -> Entry:
+        """Note that a run could not fetch a recording, and when to try again.
+
+        The first pause takes 15 minutes; each failure doubles it, up to 24 hours. A cancelled
+        transfer is no failure. One that is held already stays held.
+
+        Args:
+            quarantine_after: After so many failures in a row the recording is left alone. Only
+                those count that it may be to blame for: a full disk or a refused login is no
+                fault of its own, and of a broken connection it takes four times as many.
+
+        Raises:
+            ConfigurationError: The catalogue does not know *key*.
+        """
+        entry = self.find([key]).get(key)
+        if entry is None:
+            raise unknown(key)
+        if isinstance(error, CancelledError):
+            self.release(key)
+        else:
+            values = self._failure(entry.failures + 1, error, quarantine_after)
+            self._change([key], {**values, **_NO_LEASE}, sa.not_(is_in(State.VERIFIED)))
+        return self.find([key])[key]
+
+    def _failure(self, failures: int, error: CamsyncError, limit: int) -> dict[str, Any]:
+        wait = min(_FIRST_WAIT * 2 ** min(failures - 1, _DOUBLINGS), _LONGEST_WAIT)
+        hopeless = failures >= _patience(error, limit)
+        code = " ".join(filter(None, (type(error).__name__, error.vendor_sub_code)))
+        return {
+            "state": (State.QUARANTINED if hopeless else State.FAILED).value,
+            "failures": failures,
+            "error": shown(error.message),
+            "error_category": error.category.value,
+            "error_code": shown(code),
+            "next_try": None if hopeless else self._now() + wait,
+        }
+
+    def gone(self, keys: Iterable[RecordingKey]) -> None:
+        """Note that the device has lost recordings; those that are held stay held."""
+        values = {"state": State.GONE.value, "in_progress": 0, **_NO_LEASE}
+        self._change(keys, values, sa.not_(is_in(State.VERIFIED)))
+
+    def rearm(self, keys: Collection[RecordingKey] | None = None) -> int:
+        """Let what has failed, or is in quarantine, be tried again at once; return how many.
+
+        Args:
+            keys: None for all of this destination.
+        """
+        values = {"state": State.SEEN.value, "failures": 0, "next_try": None}
+        beaten = is_in(State.FAILED, State.QUARANTINED)
+        if keys is not None:
+            return self._change(keys, values, beaten)
+        update = RECORDING.update().where(self._mine(), UNSETTLED, beaten).values(values)
+        with self._catalogue.writing() as connection:
+            return connection.execute(update).rowcount
+
+    def _release_all(self) -> int:
+        """Release what runs that are dead by now have leased; return how many."""
+        left = (self._mine(), UNSETTLED, is_in(*CLAIMED))
+        values = {"state": State.SEEN.value, **_NO_LEASE}
+        with self._catalogue.writing() as connection:
+            return connection.execute(RECORDING.update().where(*left).values(values)).rowcount
+
+    def _relative(self, path: Path) -> str:
+        try:
+            return exact(absolute(path).relative_to(self.dest).as_posix())
+        except ValueError as error:
+            msg = f"{path} is not below the destination {self.dest}"
+            raise ConfigurationError(msg) from error
+
+
+def _lease(owner: str, now: int, seconds: float) -> dict[str, Any]:
+    return {"lease_owner": owner, "lease_from": now, "lease_until": now + int(seconds)}
+
+
+def _held_by_another(owner: str, now: int) -> Any:
+    """Return the condition that a lease of somebody else lasts.
+
+    One from the future was made before a clock was set back: nobody would ever see it end.
+    """
+    return sa.and_(
+        RECORDING.c.lease_owner != owner,
+        RECORDING.c.lease_from <= now + _CLOCKS_DIFFER,
+        RECORDING.c.lease_until > now,
+    )
+
+
+def _end(file: Downloaded) -> Any:
+    """Return where the footage ends: what was still being written had announced some later end."""
+    recording = file.recording
+    return min(recording.end, file.end) if recording.in_progress else recording.end
+
+
+def _patience(error: CamsyncError, limit: int) -> float:
+    """Return after how many failures a recording is left alone."""
+    if error.category in _THEIRS:
+        return limit
+    return limit * _MORE_PATIENCE if error.category in _MAYBE_THEIRS else float("inf")
