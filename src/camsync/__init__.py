@@ -1,8 +1,9 @@
-"""camsync: list, search and download recordings of Hikvision recorders and Imou cameras.
+"""camsync: list, search, download and sync recordings of Hikvision recorders and Imou cameras.
 
 The names below are the public API, together with the modules `camsync.errors`, `camsync.models`,
-`camsync.provider`, `camsync.credentials` and `camsync.testing`. Importing camsync is cheap: what
-talks to a network or writes video is loaded when it is first used.
+`camsync.provider`, `camsync.catalogue`, `camsync.sync`, `camsync.credentials` and
+`camsync.testing`. Importing camsync is cheap: what talks to a network, a database or writes video
+is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from .errors import (
     BudgetExceededError,
     CamsyncError,
     CancelledError,
+    CatalogueError,
+    CatalogueUnavailableError,
     Category,
     CertificateError,
     ClockSkewError,
@@ -32,7 +35,9 @@ from .errors import (
     CorruptMediaError,
     CredentialError,
     CredentialNotFoundError,
+    DamagedCatalogueError,
     DamagedStoreError,
+    DestinationBusyError,
     DestinationError,
     DeviceAsleepError,
     DeviceBusyError,
@@ -43,6 +48,7 @@ from .errors import (
     DownloadError,
     DownloadUnsupportedError,
     ExposedStoreError,
+    FootageGapError,
     InsecureAuthenticationError,
     InsecureConnectionWarning,
     LicenceError,
@@ -90,17 +96,42 @@ from .provider import ByteStream, Provider
 
 
 if TYPE_CHECKING:
+    from .catalogue import (
+        Catalogue,
+        ChannelMark,
+        Coverage,
+        Entry,
+        Holdings,
+        State,
+        SyncLedger,
+        VpackLedger,
+    )
     from .credentials.env import EnvStore
     from .credentials.file import EncryptedFileStore
     from .credentials.keyring import KeyringStore
     from .credentials.keys import KeyFromEnv, KeyFromFile, KeyFromKeyring
     from .credentials.memory import MemoryStore
     from .credentials.vpack import VpackTokenStore
-    from .download import download, download_many
+    from .download import Limiter, download, download_many
     from .profiles import Profile, Profiles
     from .providers.hikvision import HikvisionISAPI
     from .providers.imou import ImouClient
     from .registry import connect, open_store
+    from .sync import (
+        Clip,
+        EventKind,
+        Plan,
+        PlanItem,
+        Problem,
+        Source,
+        SyncEvent,
+        SyncReport,
+        Totals,
+        Verdict,
+        clip,
+        make_plan,
+        sync,
+    )
     from .transport import Certificate, fetch_certificate
 
     __version__: str
@@ -115,24 +146,32 @@ __all__ = [
     "CancelToken",
     "CancelledError",
     "Capability",
+    "Catalogue",
+    "CatalogueError",
+    "CatalogueUnavailableError",
     "Category",
     "Certificate",
     "CertificateError",
     "Channel",
     "ChannelId",
+    "ChannelMark",
     "ChannelSource",
     "Check",
     "CheckStatus",
+    "Clip",
     "ClockSkewError",
     "Codec",
     "ConfigurationError",
     "CorruptMediaError",
+    "Coverage",
     "Credential",
     "CredentialError",
     "CredentialName",
     "CredentialNotFoundError",
     "CredentialStore",
+    "DamagedCatalogueError",
     "DamagedStoreError",
+    "DestinationBusyError",
     "DestinationError",
     "Device",
     "DeviceAsleepError",
@@ -149,10 +188,14 @@ __all__ = [
     "DownloadUnsupportedError",
     "Downloaded",
     "EncryptedFileStore",
+    "Entry",
     "EnvStore",
+    "EventKind",
     "ExposedStoreError",
     "Failed",
+    "FootageGapError",
     "HikvisionISAPI",
+    "Holdings",
     "ImouClient",
     "InsecureAuthenticationError",
     "InsecureConnectionWarning",
@@ -161,12 +204,16 @@ __all__ = [
     "KeyFromKeyring",
     "KeyringStore",
     "LicenceError",
+    "Limiter",
     "MemoryStore",
     "MissingExtraError",
     "MissingKeyError",
     "NoCloudPlanError",
     "NoLocalStorageError",
     "PermissionDeniedError",
+    "Plan",
+    "PlanItem",
+    "Problem",
     "Profile",
     "ProfileNotFoundError",
     "Profiles",
@@ -184,43 +231,75 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "ShortReadError",
+    "Source",
     "Stage",
+    "State",
     "StoreUnavailableError",
+    "SyncEvent",
+    "SyncLedger",
+    "SyncReport",
     "TLSError",
     "TimeSpan",
+    "Totals",
     "UnreachableError",
     "UnsupportedError",
+    "Verdict",
     "Volume",
     "VolumeState",
+    "VpackLedger",
     "VpackTokenStore",
     "WrongKeyError",
     "ZMeaning",
     "__version__",
+    "clip",
     "connect",
     "download",
     "download_many",
     "fetch_certificate",
     "first_of",
+    "make_plan",
     "open_store",
+    "sync",
 ]
 
 _LAZY = {
+    "Catalogue": "camsync.catalogue",
     "Certificate": "camsync.transport",
+    "ChannelMark": "camsync.catalogue",
+    "Clip": "camsync.sync",
+    "Coverage": "camsync.catalogue",
     "EncryptedFileStore": "camsync.credentials.file",
+    "Entry": "camsync.catalogue",
     "EnvStore": "camsync.credentials.env",
+    "EventKind": "camsync.sync",
     "HikvisionISAPI": "camsync.providers.hikvision",
+    "Holdings": "camsync.catalogue",
     "ImouClient": "camsync.providers.imou",
     "KeyFromEnv": "camsync.credentials.keys",
     "KeyFromFile": "camsync.credentials.keys",
     "KeyFromKeyring": "camsync.credentials.keys",
     "KeyringStore": "camsync.credentials.keyring",
+    "Limiter": "camsync.download",
     "MemoryStore": "camsync.credentials.memory",
+    "Plan": "camsync.sync",
+    "PlanItem": "camsync.sync",
+    "Problem": "camsync.sync",
     "Profile": "camsync.profiles",
     "Profiles": "camsync.profiles",
+    "Source": "camsync.sync",
+    "State": "camsync.catalogue",
+    "SyncEvent": "camsync.sync",
+    "SyncLedger": "camsync.catalogue",
+    "SyncReport": "camsync.sync",
+    "Totals": "camsync.sync",
+    "Verdict": "camsync.sync",
+    "VpackLedger": "camsync.catalogue",
     "VpackTokenStore": "camsync.credentials.vpack",
+    "clip": "camsync.sync",
     "connect": "camsync.registry",
     "download_many": "camsync.download",
     "fetch_certificate": "camsync.transport",
+    "make_plan": "camsync.sync",
     "open_store": "camsync.registry",
 }
 
@@ -242,10 +321,10 @@ def __dir__() -> list[str]:
 
 
 class _Facade(types.ModuleType):
-    """Keeps `download` the function.
+    """Keeps `download` and `sync` the functions.
 
-    The function shares its name with the subpackage, which the import system would otherwise bind
-    here as soon as anything imports it: `camsync.download` would be one or the other, by chance.
+    They share their names with subpackages, which the import system would otherwise bind here as
+    soon as anything imports them: `camsync.sync` would be one or the other, by chance.
     """
 
     @property
@@ -254,6 +333,14 @@ class _Facade(types.ModuleType):
 
     @download.setter
     def download(self, subpackage: types.ModuleType) -> None:
+        """Ignore the import system's binding; the subpackage stays in ``sys.modules``."""
+
+    @property
+    def sync(self) -> Any:
+        return importlib.import_module("camsync.sync").sync
+
+    @sync.setter
+    def sync(self, subpackage: types.ModuleType) -> None:
         """Ignore the import system's binding; the subpackage stays in ``sys.modules``."""
 
 

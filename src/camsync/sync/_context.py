@@ -1,0 +1,281 @@
+"""What all threads of a run share: its options, its limits, its events, and how it stops."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+from collections.abc import Callable
+
+import attrs
+
+from .._time import utcnow
+from ..errors import CamsyncError
+from ..models import Downloaded, Failed, Progress, Recording, RecordingKey, Stage
+from ._books import Books
+from ._options import Options
+from ._values import EventKind, PlanItem, Problem, SyncEvent, SyncReport, Totals, Verdict
+
+
+_SMOOTHING = 0.3
+_RATE_EVERY = 0.5
+_ON_THE_WIRE = frozenset({Stage.DOWNLOAD, Stage.FAILED})
+
+
+class Halt:
+    """A cancel token: the caller's own, or the run's end."""
+
+    def __init__(self, options: Options) -> None:
+        self._cancel = options.cancel
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self.reason = ""
+
+    def is_set(self) -> bool:
+        """Whether the work should stop."""
+        return self._event.is_set() or self.cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was the caller who wants it."""
+        return self._cancel is not None and self._cancel.is_set()
+
+    def stop(self, reason: str) -> None:
+        """End the run; the first reason counts."""
+        with self._lock:
+            self.reason = self.reason or reason
+        self._event.set()
+
+
+class Allowance:
+    """How many files and bytes the run may still fetch."""
+
+    def __init__(self, files: int | None, size: int | None) -> None:
+        self._files = files
+        self._size = size
+        self._lock = threading.Lock()
+        self.reason = ""
+
+    def take(self, recording: Recording) -> bool:
+        """Take what *recording* needs; False if that is more than is left."""
+        needed = recording.size or recording.size_hint or 0
+        with self._lock:
+            if self.reason:
+                return False
+            if self._files is not None and self._files < 1:
+                self.reason = "as many files were fetched as max_files allows"
+            elif self._size is not None and (self._size <= 0 or self._size < needed):
+                self.reason = "as many bytes were fetched as max_bytes allows"
+            else:
+                self._files = None if self._files is None else self._files - 1
+                self._size = None if self._size is None else self._size - needed
+            return not self.reason
+
+    def settle(self, recording: Recording, size: int | None) -> None:
+        """Correct what was taken by what has come: *size* bytes, or nothing at all (None)."""
+        with self._lock:
+            if size is None and self._files is not None:
+                self._files += 1
+            if self._size is not None:
+                self._size += (recording.size or recording.size_hint or 0) - (size or 0)
+
+
+@attrs.define(kw_only=True)
+class Tally:
+    """What the report counts."""
+
+    downloaded: list[Downloaded] = attrs.field(factory=list)
+    found: list[Downloaded] = attrs.field(factory=list)
+    failed: list[Failed] = attrs.field(factory=list)
+    problems: list[Problem] = attrs.field(factory=list)
+    verdicts: dict[Verdict, list[RecordingKey]] = attrs.field(
+        factory=lambda: {verdict: [] for verdict in Verdict}
+    )
+    begun: set[RecordingKey] = attrs.field(factory=set)
+    items: list[PlanItem] = attrs.field(factory=list)
+
+
+class Context:
+    """The shared side of a run. Everything may be called from any thread.
+
+    Attributes:
+        halt: Set when the run ends early.
+        now: The moment of the run, by this computer's clock.
+        tally: What has come of it so far.
+        complained: Whether the log has been told that the caller's function fails.
+
+    Args:
+        options: What the caller wants.
+        books: What is here already.
+        keeps: Whether each recording's verdict is kept, for a plan.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        books: Books,
+        *,
+        keeps: bool = False,
+    ) -> None:
+        self.options = options
+        self.books = books
+        self.halt = Halt(options)
+        self.allowance = Allowance(options.max_files, options.max_bytes)
+        self.now = utcnow()
+        self.tally = Tally()
+        self.complained = False
+        self.events: queue.SimpleQueue[SyncEvent | BaseException | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._counter = Counter()
+        self._keeps = keeps
+
+    def tell(
+        self,
+        kind: EventKind,
+        *,
+        recording: Recording | None = None,
+        device: str = "",
+        channel: str = "",
+        progress: Progress | None = None,
+        file: Downloaded | None = None,
+        error: CamsyncError | None = None,
+        report: SyncReport | None = None,
+        message: str = "",
+    ) -> None:
+        """Put an event into the queue, which the caller's thread empties."""
+        if recording is not None:
+            device, channel = str(recording.key.device), str(recording.key.channel)
+        event = SyncEvent(
+            kind=kind,
+            at=utcnow(),
+            device=device,
+            channel=channel,
+            recording=recording,
+            progress=progress,
+            file=file,
+            error=error,
+            report=report,
+            totals=self._counter.totals(),
+            message=message,
+        )
+        self.events.put(event)
+
+    def problem(self, device: str, error: CamsyncError, channel: str = "") -> None:
+        """Note that a device or a channel could not be looked at."""
+        with self._lock:
+            self.tally.problems.append(Problem(device=device, channel=channel, error=error))
+        self.tell(
+            EventKind.PROBLEM, device=device, channel=channel, error=error, message=error.message
+        )
+
+    def judged(self, item: PlanItem) -> None:
+        """Note what is to be done about a recording."""
+        with self._lock:
+            self.tally.verdicts[item.verdict].append(item.key)
+            if self._keeps:
+                self.tally.items.append(item)
+        if item.verdict is Verdict.FETCH:
+            self._counter.due(item)
+        if item.verdict is Verdict.GONE:
+            self.tell(
+                EventKind.GONE,
+                device=str(item.key.device),
+                channel=str(item.key.channel),
+                message=f"{item.key} is not on the device any more, and was never fetched",
+            )
+
+    def vanished(self, recording: Recording) -> None:
+        """Note that a recording was overwritten before its turn came."""
+        self._counter.settled(recording.key)
+        self.judged(PlanItem(key=recording.key, verdict=Verdict.GONE))
+
+    def elsewhere(self, key: RecordingKey) -> None:
+        """Note that another worker, of another process or machine, has the recording."""
+        self._counter.settled(key)
+        self.begun(key)
+
+    def begun(self, key: RecordingKey) -> None:
+        """Note that a recording was begun."""
+        with self._lock:
+            self.tally.begun.add(key)
+
+    def back(self, key: RecordingKey) -> None:
+        """Note that a recording was begun and given back."""
+        with self._lock:
+            self.tally.begun.discard(key)
+
+    def progressed(self, progress: Progress) -> None:
+        """Pass on how a download goes."""
+        if progress.stage in _ON_THE_WIRE:  # remuxing counts its bytes from the beginning again
+            self._counter.bytes(progress.recording.key, progress.bytes_done)
+        self.tell(EventKind.PROGRESS, recording=progress.recording, progress=progress)
+
+    def done(self, file: Downloaded) -> None:
+        """Note that a recording is here."""
+        with self._lock:
+            (self.tally.found if file.existing else self.tally.downloaded).append(file)
+        self._counter.settled(file.recording.key)
+        kind = EventKind.FOUND if file.existing else EventKind.FETCHED
+        self.tell(kind, recording=file.recording, file=file, message=str(file.path))
+
+    def failed(self, recording: Recording, error: CamsyncError) -> None:
+        """Note that a recording could not be fetched."""
+        with self._lock:
+            self.tally.failed.append(Failed(recording=recording, error=error))
+        self._counter.settled(recording.key)
+        self.tell(EventKind.FAILED, recording=recording, error=error, message=error.message)
+
+
+class Counter:
+    """Files and bytes of the whole run, with a smoothed rate."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sizes: dict[RecordingKey, int | None] = {}
+        self._came: dict[RecordingKey, int] = {}
+        self._settled: set[RecordingKey] = set()
+        self._bytes = self._announced = self._unsized = 0
+        self._rate = 0.0
+        self._last = (clock(), 0)
+
+    def due(self, item: PlanItem) -> None:
+        """Note that a recording is to be fetched."""
+        with self._lock:
+            self._sizes[item.key] = item.size
+            self._announced += item.size or 0
+            self._unsized += item.size is None
+
+    def bytes(self, key: RecordingKey, done: int) -> None:
+        """Note how many bytes of a recording have come; fewer than before after a retry."""
+        with self._lock:
+            self._bytes += done - self._came.get(key, 0)
+            self._came[key] = done
+            now = self._clock()
+            then, before = self._last
+            if now - then >= _RATE_EVERY:
+                rate = max(self._bytes - before, 0) / (now - then)
+                weight = _SMOOTHING if self._rate else 1.0
+                self._rate += weight * (rate - self._rate)
+                self._last = (now, self._bytes)
+
+    def settled(self, key: RecordingKey) -> None:
+        """Note that nothing more will come of a recording."""
+        with self._lock:
+            self._settled.add(key)
+            self._came.pop(key, None)
+
+    def totals(self) -> Totals:
+        """Return how far the run is."""
+        with self._lock:
+            total = None if self._unsized else self._announced
+            left = None if total is None else max(total - self._bytes, 0)
+            return Totals(
+                files_done=len(self._settled),
+                files_total=len(self._sizes),
+                bytes_done=self._bytes,
+                bytes_total=total,
+                rate=self._rate,
+                eta=left / self._rate if left is not None and self._rate else None,
+            )

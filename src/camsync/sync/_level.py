@@ -1,0 +1,207 @@
+"""How many streams one device may have open: a rule that sees only numbers and moments.
+
+Additive rise, multiplicative fall (AIMD), with a memory. One more stream is tried when all were in
+use for a while and the total rate did not suffer. What the device refuses, breaks, or gets slower
+by is taken back, and the number that worked is a ceiling which is tried again only after minutes:
+first after one, after each failure twice as long, and seldom enough that refusals stay the
+exception. It has neither lock nor clock nor thread; `camsync.sync._turns` brings those.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+WINDOW = 2.0
+"""Seconds over which the total rate is measured."""
+
+_FULL = 0.9, 1.1
+"""Share of the allowed streams that must have been open for a window to say anything."""
+
+_KEPT = 0.95
+"""Share of the best rate with fewer streams that counts as "did not fall"."""
+
+_FELL = 0.85
+"""Share below which it has clearly fallen."""
+
+_BAD_WINDOWS, _POOR_WINDOWS = 2, 3
+"""Windows in a row that prove a clear or a slight fall: one alone may be chance."""
+
+_FRESH = 60.0
+"""Seconds after which a measured rate proves nothing any more."""
+
+_HOLD, _LONGEST_HOLD = 60.0, 600.0
+"""Seconds until a ceiling is tried again: at first, and at the most."""
+
+_OPENS = 100
+"""Streams that open before a ceiling that was learnt by a refusal is tried again, unless it has
+waited for `_LONGEST_HOLD`: so that less than a hundredth of the requests is refused."""
+
+_QUIET, _LONGEST_QUIET = 1.0, 30.0
+"""Seconds without a new request after an unexpected refusal; doubles each time in a row."""
+
+
+@attrs.define
+class _Window:
+    """What has happened since *begun*: bytes, seconds times streams, the most that flowed."""
+
+    begun: float
+    peak: int
+    bytes: int = 0
+    stream_seconds: float = 0.0
+    throttled: bool = False
+
+
+class Level:
+    """The number of streams for one device, and what is known about it.
+
+    Args:
+        cap: The most there may ever be.
+        start: How many to begin with.
+        minimum: The fewest.
+        ceiling: What an earlier run has found to be the most, or None.
+        now: The moment; all moments are seconds that never go back.
+
+    Attributes:
+        limit: How many streams may be open.
+        ceiling: The number beyond which there was trouble, or None.
+        epoch: Rises when the limit falls: trouble of streams from before has been dealt with.
+        rate: Bytes a second in the last whole window.
+    """
+
+    def __init__(
+        self, *, cap: int, start: int, minimum: int, ceiling: int | None = None, now: float = 0.0
+    ) -> None:
+        self._cap = cap
+        self._minimum = minimum
+        self.ceiling = ceiling
+        self.limit = max(min(start, cap, ceiling or cap), minimum)
+        self.epoch = 0
+        self.rate = 0.0
+        self._hold = _HOLD
+        self._lowered = now
+        self._opens, self._enough = 0, _OPENS
+        self._proven = 0
+        self._streak = 0
+        self._rates: dict[int, tuple[float, float]] = {}
+        self._bad = self._poor = 0
+        self._used, self._flowing, self._since = 0, 0, now
+        self._window = _Window(now, 0)
+
+    # -- What happens
+
+    def use(self, streams: int, flowing: int, now: float) -> None:
+        """Note that so many *streams* are there from *now* on, and how many are *flowing*.
+
+        The others are still being opened.
+        """
+        self._integrate(now)
+        self._used, self._flowing = streams, flowing
+        self._window.peak = max(self._window.peak, flowing)
+
+    def moved(self, count: int) -> None:
+        """Note that *count* bytes have come, on any stream."""
+        self._window.bytes += count
+
+    def throttled(self) -> None:
+        """Note that it is this side that holds the bytes back: the rate says nothing now."""
+        self._window.throttled = True
+
+    def opened(self) -> None:
+        """Note that the device has accepted a stream."""
+        self._streak = 0
+        self._opens += 1
+
+    def refused(self, streams: int, now: float) -> float:
+        """Note that the device had no room for the last of *streams*; return how long to wait.
+
+        One more than it has borne for a while was a try: it is taken back, and those that are
+        open go on. A refusal of what it has borne means that it is busy with something else.
+        """
+        others = streams - 1
+        self._streak += 1
+        tried = streams > self._proven
+        # Without others of ours it is busy anyway: that says nothing about how many it can bear.
+        ceiling = others or self.ceiling
+        self._lower(others if tried else streams // 2, ceiling, now, enough=_OPENS)
+        if tried and others:
+            return 0.0
+        return float(min(_QUIET * 2 ** min(self._streak - 1, 10), _LONGEST_QUIET))
+
+    def broke(self, streams: int, now: float) -> None:
+        """Note that one of *streams* was reset, or has fallen silent."""
+        if streams > 1:
+            self._lower(streams // 2, streams - 1, now)
+
+    def tick(self, now: float) -> bool:
+        """Judge the last window, if it is over; say whether the limit has risen."""
+        if now - self._window.begun < WINDOW:
+            return False
+        self._integrate(now)
+        window, before = self._window, self.limit
+        self._window = _Window(now, self._flowing)
+        seconds = now - window.begun
+        self.rate = window.bytes / seconds
+        share = window.stream_seconds / (seconds * before)
+        full = _FULL[0] <= share <= _FULL[1] and window.peak >= before
+        if full and not window.throttled:
+            self._proven = max(self._proven, before)
+            self._judge(self.rate, now)
+        return self.limit > before
+
+    # -- What follows from it
+
+    def _integrate(self, now: float) -> None:
+        self._window.stream_seconds += self._used * (now - self._since)
+        self._since = now
+
+    def _judge(self, rate: float, now: float) -> None:
+        best = self._best_with_fewer(now)
+        self._rates[self.limit] = rate, now
+        self._bad = self._bad + 1 if rate < _FELL * best else 0
+        self._poor = self._poor + 1 if rate < _KEPT * best else 0
+        if self._bad >= _BAD_WINDOWS:
+            self._lower(self.limit // 2, self.limit - 1, now)
+        elif self._poor >= _POOR_WINDOWS:
+            self._lower(self.limit - 1, self.limit - 1, now)
+        elif not self._poor:
+            self._rise(now)
+
+    def _best_with_fewer(self, now: float) -> float:
+        return max(
+            (
+                rate
+                for level, (rate, seen) in self._rates.items()
+                if level < self.limit and now - seen <= _FRESH
+            ),
+            default=0.0,
+        )
+
+    def _rise(self, now: float) -> None:
+        if self.ceiling is not None and self.limit > self.ceiling:
+            # It was tried again, and now it works.
+            self.ceiling, self._hold = None, _HOLD
+        if self.limit >= self._cap:
+            return
+        if self.ceiling is None or self.limit < self.ceiling or self._may_try(now):
+            self.limit += 1
+
+    def _may_try(self, now: float) -> bool:
+        waited = now - self._lowered
+        hold = self._hold if self._opens >= self._enough else _LONGEST_HOLD
+        return waited >= hold
+
+    def _lower(self, limit: int, ceiling: int | None, now: float, *, enough: int = 0) -> None:
+        if ceiling is not None:
+            ceiling = max(ceiling, self._minimum)
+            again = self.ceiling is not None and ceiling <= self.ceiling
+            self._hold = min(self._hold * 2, _LONGEST_HOLD) if again else _HOLD
+        self.ceiling, self._enough = ceiling, enough
+        self.limit = max(min(limit, self.limit), self._minimum)
+        self._proven = min(self._proven, self.limit)
+        self._lowered, self._opens = now, 0
+        self._rates.clear()
+        self._bad = self._poor = 0
+        self.epoch += 1
+        self._integrate(now)
+        self._window = _Window(now, self._flowing)

@@ -1,0 +1,295 @@
+"""`sync` and `make_plan`: every recording once, complete, through any crash."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import secrets
+import threading
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Union
+
+from .._cancel import CancelToken, check_cancelled
+from .._retry import RetryPolicy
+from .._secret import Secret
+from .._time import TimeSpan, utcnow
+from ..catalogue import Catalogue, SyncLedger
+from ..download import MIN_FREE, Limiter
+from ..models import ChannelId, DeviceId, RecordingKind
+from ._books import Books
+from ._context import Context
+from ._device import DeviceRun
+from ._events import Pump
+from ._options import OnEvent, Providers, Wanted, as_sources, read_options
+from ._tree import prepare
+from ._values import EventKind, Plan, SyncReport, Verdict
+
+
+CatalogueLike = Union[Catalogue, SyncLedger, str, Secret, "os.PathLike[str]", None]
+
+_log = logging.getLogger("camsync.sync")
+_DAY = dt.timedelta(days=1)
+_POLICY = RetryPolicy()
+
+
+def sync(
+    providers: Providers,
+    dest: str | os.PathLike[str],
+    *,
+    since: dt.datetime | dt.timedelta = _DAY,
+    span: TimeSpan | None = None,
+    channels: Wanted | None = None,
+    kinds: Collection[RecordingKind | str] | None = None,
+    catalogue: CatalogueLike = None,
+    layout: str | None = None,
+    container: str = "mp4",
+    timezone: dt.tzinfo | None = None,
+    settle: dt.timedelta = dt.timedelta(0),
+    max_files: int | None = None,
+    max_bytes: int | None = None,
+    min_free: int = MIN_FREE,
+    order: str = "oldest",
+    concurrency: int = 8,
+    bandwidth: Limiter | float | str | None = None,
+    retry: RetryPolicy = _POLICY,
+    executor: Executor | None = None,
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+) -> SyncReport:
+    """Bring every new recording of some devices to disk, once.
+
+    Run it as often as you like: the catalogue remembers what is here, what has failed and how far
+    each channel was searched, so that a run without news costs a request or two per channel and
+    fetches nothing. One bad recording, channel or device does not stop the others; a login that is
+    refused stops only its device. Whatever ends a run, a crash and a power cut included, the next
+    one goes on where it stopped, and no file ever has its final name before it is complete.
+
+    Args:
+        providers: A provider, the URL of one (``"hikvision://front-shop"``), a `Source`, or several
+            of them. What was given by URL is closed at the end.
+        dest: The folder for the files.
+        since: Where a channel begins that was never searched: a moment, or a length that counts
+            back from now. Later runs go on where the last one has ended, however long ago.
+        span: Search exactly this span instead, whatever was searched before.
+        channels: Ids, names or ``DEVICE/CHANNEL`` of the wanted channels, or a function that is
+            asked for each; None for all.
+        kinds: Only recordings of these kinds.
+        catalogue: A `Catalogue`, where to keep one (a path or ``postgresql://…``), or the host's own
+            table as a `SyncLedger`; None for the user's own.
+        layout: The names below *dest*, see `download`. A camera's folder stays what it was when the
+            camera is renamed.
+        container: ``"mp4"`` or ``"original"``, see `download`.
+        timezone: The zone of the times in names; by default the device's own wall clock.
+        settle: How long after its end a recording is left alone, beyond what the provider says.
+        max_files: End the run after so many files.
+        max_bytes: End the run before a recording that would bring more bytes than these.
+        min_free: Bytes that stay free on the disk.
+        order: ``"oldest"`` first, so that what is about to be overwritten is saved; or ``"newest"``.
+        concurrency: The most downloads at once from one device. It begins with fewer and measures
+            what the device bears.
+        bandwidth: Bytes a second for all devices together, or a timetable such as
+            ``"08:00,2M 18:00,20M 23:00,off"``.
+        retry: How often to try again what may work the second time, within this run.
+        executor: Where the downloads run; by default in threads of this process. Processes and
+            clusters need providers given by URL, and each worker logs in by itself. A download that
+            has begun elsewhere cannot be stopped from here.
+        on_event: Is called with each `SyncEvent`, in the thread that called `sync`. What it raises
+            is logged and does not stop the run.
+        cancel: Anything with ``is_set()``. The run ends within about a second and reports
+            ``cancelled``; nothing is raised.
+
+    Returns:
+        What was fetched, what failed and why, what waits, and how far each channel is done.
+
+    Raises:
+        ConfigurationError: An argument is unusable. Nothing was sent.
+        MissingExtraError: ``camsync[sync]`` or ``camsync[mp4]`` is not installed.
+        DestinationError: *dest* cannot be written, or another process is syncing to it.
+        CatalogueError: The catalogue cannot be read or written.
+    """
+    catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
+    options = read_options(
+        providers,
+        dest,
+        since=since,
+        span=span,
+        channels=channels,
+        kinds=kinds,
+        layout=layout,
+        container=container,
+        timezone=timezone,
+        settle=settle,
+        max_files=max_files,
+        max_bytes=max_bytes,
+        min_free=min_free,
+        order=order,
+        concurrency=concurrency,
+        bandwidth=bandwidth,
+        retry=retry,
+        executor=executor,
+        on_event=on_event,
+        cancel=cancel,
+    )
+    started = utcnow()
+    with _opened(catalogue) as (opened, ledger):
+        holdings = opened.at(options.dest)
+        with holdings.lock():
+            last = holdings.batches(limit=3)  # two may have begun within one second
+            prepare(options.dest, clean=bool(last) and all(one.ended for one in last))
+            batch = holdings.begin_batch()
+            owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+            books = Books(holdings, ledger, batch=batch, owner=owner, kinds=options.kinds)
+            context = Context(options, books)
+            devices = _run(context)
+            report = _report(context, devices, batch, started)
+            holdings.end_batch(
+                batch,
+                files=len(report.downloaded),
+                bytes=report.bytes,
+                failed=len(report.failed) + len(report.problems),
+            )
+    context.tell(EventKind.FINISHED, report=report, message=str(report))
+    Pump(context).drain()
+    _log.info("%s: %s", options.dest, report)
+    return report
+
+
+def make_plan(
+    providers: Providers,
+    dest: str | os.PathLike[str],
+    *,
+    since: dt.datetime | dt.timedelta = _DAY,
+    span: TimeSpan | None = None,
+    channels: Wanted | None = None,
+    kinds: Collection[RecordingKind | str] | None = None,
+    catalogue: CatalogueLike = None,
+    settle: dt.timedelta = dt.timedelta(0),
+    order: str = "oldest",
+    cancel: CancelToken | None = None,
+) -> Plan:
+    """Say what `sync` would do now: search, compare, and change nothing.
+
+    The arguments are those of `sync`.
+
+    Raises:
+        ConfigurationError: An argument is unusable. Nothing was sent.
+        MissingExtraError: ``camsync[sync]`` is not installed.
+        CatalogueError: The catalogue cannot be read.
+        CancelledError: *cancel* was set.
+    """
+    catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
+    options = read_options(
+        providers,
+        dest,
+        since=since,
+        span=span,
+        channels=channels,
+        kinds=kinds,
+        settle=settle,
+        order=order,
+        cancel=cancel,
+    )
+    with _opened(catalogue) as (opened, ledger):
+        books = Books(opened.at(options.dest), ledger, batch="", owner="", kinds=options.kinds)
+        context = Context(options, books, keeps=True)
+        _each(context, [DeviceRun(context, source).plan for source in options.sources])
+        check_cancelled(cancel)
+    items = sorted(context.tally.items, key=lambda item: item.key.start, reverse=order == "newest")
+    return Plan(
+        dest=options.dest,
+        made_at=context.now,
+        items=tuple(items),
+        problems=tuple(context.tally.problems),
+    )
+
+
+def _wrapped(catalogue: CatalogueLike) -> CatalogueLike:
+    """Wrap what may hold a password. Never raises: the caller's frame still shows it."""
+    plain = catalogue is None or isinstance(catalogue, (Catalogue, SyncLedger, os.PathLike))
+    return catalogue if plain else Secret.of(catalogue)  # type: ignore[arg-type] # it says so later
+
+
+@contextlib.contextmanager
+def _opened(given: CatalogueLike) -> Iterator[tuple[Catalogue, SyncLedger | None]]:
+    """Yield the catalogue; one that is opened here is closed at the end."""
+    if isinstance(given, Catalogue):
+        yield given, None
+        return
+    ledger = given if isinstance(given, SyncLedger) else None
+    where = ":memory:" if ledger is not None else given
+    with Catalogue(where) as opened:  # type: ignore[arg-type] # the protocol is ruled out
+        yield opened, ledger
+
+
+def _run(context: Context) -> list[DeviceRun]:
+    context.tell(EventKind.STARTED, message=str(context.options.dest))
+    devices = [DeviceRun(context, source) for source in context.options.sources]
+    _each(context, [device.run for device in devices])
+    return devices
+
+
+def _each(context: Context, parts: Sequence[Callable[[], None]]) -> None:
+    """Run the parts at the same time, each in a thread, and hand out events until all are done."""
+    threads = [
+        threading.Thread(target=_guarded, args=(context, part), name=f"camsync-sync-{number}")
+        for number, part in enumerate(parts)
+    ]
+    pump = Pump(context)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            pump.wait()
+    except BaseException:
+        context.halt.stop("interrupted")
+        raise
+    finally:
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+    pump.drain()
+
+
+def _guarded(context: Context, part: Callable[[], None]) -> None:
+    try:
+        part()
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+        context.halt.stop("an internal error")
+        context.events.put(error)
+    finally:
+        context.events.put(None)  # so that nobody waits for an event that does not come
+
+
+def _report(
+    context: Context, devices: list[DeviceRun], batch: str, started: dt.datetime
+) -> SyncReport:
+    tally, books = context.tally, context.books
+    marks: dict[tuple[DeviceId, ChannelId], dt.datetime | None] = {}
+    for device in devices:
+        for channel in device.channels:
+            marks[(channel.device, channel.id)] = books.watermark(channel)
+    left = sum(key not in tally.begun for key in tally.verdicts[Verdict.FETCH])
+    stopped = context.halt.reason or (context.allowance.reason if left else "")
+    return SyncReport(
+        id=batch,
+        dest=context.options.dest,
+        started=started,
+        finished=utcnow(),
+        downloaded=tuple(tally.downloaded),
+        found=tuple(tally.found),
+        failed=tuple(tally.failed),
+        problems=tuple(tally.problems),
+        held=len(tally.verdicts[Verdict.HELD]),
+        in_progress=len(tally.verdicts[Verdict.IN_PROGRESS]),
+        waiting=tuple(tally.verdicts[Verdict.WAITING]),
+        quarantined=tuple(tally.verdicts[Verdict.QUARANTINED]),
+        gone=tuple(tally.verdicts[Verdict.GONE]),
+        left=left,
+        stopped=stopped,
+        cancelled=context.halt.cancelled,
+        marks=marks,
+    )
