@@ -42,12 +42,14 @@ napoleon_use_ivar = True
 nitpicky = True
 # The build works without a network, so the standard library's names have no targets.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|contextlib|datetime|dt|enum|os|pathlib|typing)(\..*)?"),
-    (r"py:.*", r"AbstractContextManager"),
+    (r"py:.*", r"(collections|contextlib|datetime|dt|enum|os|pathlib|sqlite3|typing)(\..*)?"),
+    (r"py:.*", r"AbstractContextManager|Executor"),
     # What a key may be given as: text, a Secret, or something that is called for one.
     (r"py:class", r"KeySource"),
+    # What else an argument may be: its own lines of the docstring say it.
+    (r"py:class", r"CatalogueLike|Gaps|Held|Holder|OnEvent|Providers|Wanted"),
     # Private classes that signatures of public methods mention.
-    (r"py:class", r"camsync\.(.+\.)?_\w+\.\w+"),
+    (r"py:class", r"camsync\.(.+\.)?_\w+(\.\w+)?"),
     # NewTypes are documented under the name that users import.
     (r"py:class", r"camsync\.models\.(Channel|Device)Id"),
 ]

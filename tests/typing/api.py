@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import threading
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path, PurePosixPath
 
 from typing_extensions import assert_type
 
@@ -18,11 +19,15 @@ from camsync import (
     CamsyncError,
     CancelToken,
     Capability,
+    Catalogue,
     Category,
     Channel,
     ChannelId,
+    ChannelMark,
     Check,
+    Clip,
     Codec,
+    Coverage,
     Credential,
     CredentialName,
     CredentialStore,
@@ -31,13 +36,20 @@ from camsync import (
     DeviceId,
     Downloaded,
     EncryptedFileStore,
+    Entry,
     EnvStore,
+    EventKind,
     Failed,
     HikvisionISAPI,
+    Holdings,
     KeyFromEnv,
     KeyFromFile,
     KeyringStore,
+    Limiter,
     MemoryStore,
+    Plan,
+    PlanItem,
+    Problem,
     Profile,
     Profiles,
     Progress,
@@ -47,21 +59,35 @@ from camsync import (
     RecordingKind,
     RetryPolicy,
     Secret,
+    Source,
+    State,
+    SyncEvent,
+    SyncLedger,
+    SyncReport,
     TimeSpan,
+    Verdict,
     Volume,
+    VpackLedger,
     VpackTokenStore,
+    clip,
     connect,
     download,
     download_many,
     fetch_certificate,
     first_of,
+    make_plan,
     open_store,
+    sync,
 )
+from camsync.catalogue import Pruning, Reconciliation
+from camsync.sync import ClipPart
+from camsync.testing import MemoryProvider
 
 
 # One line for each provider: it fulfils the contract.
 p: Provider = HikvisionISAPI("192.168.1.64", "admin", "password")
 q: Provider = connect("hikvision://admin@192.168.1.64", password=Secret("password"))
+r: Provider = MemoryProvider(channels=2)
 
 # One line for each store: it fulfils the contract.
 stores: list[CredentialStore] = [
@@ -171,7 +197,9 @@ def downloads(provider: Provider, recordings: Sequence[Recording], cancel: Cance
     assert_type(done, Downloaded)
     assert_type(done.path, Path)
     assert_type(done.codec, Codec)
+    assert_type(done.sha256, str)
     assert_type(download(provider, recordings[0], "footage"), Downloaded)
+    download(provider, recordings[0], "footage", layout="{camera}/{start:%Y%m%d}/{key8}")
 
     for result in download_many(provider, recordings, "footage", on_event=print):
         assert_type(result, "Downloaded | Failed")
@@ -179,6 +207,131 @@ def downloads(provider: Provider, recordings: Sequence[Recording], cancel: Cance
             assert_type(result.error, CamsyncError)
         else:
             assert_type(result, Downloaded)
+
+
+def syncs(provider: Provider, catalogue: Catalogue, cancel: CancelToken) -> None:
+    """Everything once, from one device or several, with every option."""
+
+    def show(event: SyncEvent) -> None:
+        assert_type(event.kind, EventKind)
+        assert_type(event.error, "CamsyncError | None")
+        assert_type(event.totals.bytes_total, "int | None")
+
+    report = sync(
+        [provider, "hikvision://front-shop", Source(provider=provider, channels=["1"])],
+        Path("footage"),
+        since=dt.timedelta(days=7),
+        span=None,
+        channels=lambda channel: channel.name != "Office",
+        kinds={RecordingKind.MOTION, "alarm"},
+        catalogue=catalogue,
+        layout="{camera}/{camera}_{start:%Y%m%d_%H%M%S}",
+        container="original",
+        timezone=dt.timezone.utc,
+        settle=dt.timedelta(minutes=1),
+        max_files=100,
+        max_bytes=10**12,
+        min_free=1024**3,
+        order="newest",
+        concurrency=4,
+        bandwidth=Limiter("2M", timetable="08:00,2M 18:00,off"),
+        retry=RetryPolicy(attempts=2),
+        executor=None,
+        on_event=show,
+        cancel=cancel,
+    )
+    assert_type(report, SyncReport)
+    assert_type(report.downloaded, tuple[Downloaded, ...])
+    assert_type(report.failed, tuple[Failed, ...])
+    assert_type(report.problems, tuple[Problem, ...])
+    assert_type(report.complete, bool)
+    assert_type(report.marks[DeviceId("DS1"), ChannelId("1")], "dt.datetime | None")
+    sync(provider, "footage", since=dt.datetime.now(dt.timezone.utc), bandwidth="2M")
+    sync("hikvision://front-shop", "footage", catalogue="postgresql://camsync@db/footage")
+
+    plan = make_plan(provider, "footage", span=TimeSpan.last(hours=2), catalogue=Path("x.sqlite3"))
+    assert_type(plan, Plan)
+    assert_type(plan.of(Verdict.FETCH), tuple[PlanItem, ...])
+    assert_type(plan.fetch, tuple[Recording, ...])
+    assert_type(plan.bytes, int)
+
+
+def clips(provider: Provider, channel: Channel, holdings: Holdings, done: Downloaded) -> None:
+    """The footage between two instants, from files that are there already where possible."""
+    made = clip(
+        provider,
+        channel,
+        TimeSpan.last(minutes=5),
+        "evidence.mp4",
+        gaps="split",
+        tolerance=dt.timedelta(seconds=1),
+        held=[done],
+        holdings=holdings,
+        on_event=print,
+    )
+    assert_type(made, Clip)
+    assert_type(made.path, Path)
+    assert_type(made.parts, tuple[ClipPart, ...])
+    assert_type(made.parts[0].start, dt.datetime)
+
+
+def catalogues(channel: Channel, key: RecordingKey) -> None:
+    """What is known of a destination, and keeping it in order."""
+    with Catalogue("catalogue.sqlite3") as catalogue:
+        assert_type(catalogue, Catalogue)
+        holdings = catalogue.at("footage")
+        assert_type(holdings, Holdings)
+        assert_type(catalogue.destinations(), list[Path])
+        assert_type(holdings.entries(states=[State.FAILED]), Iterator[Entry])
+        path = holdings.find([key])[key].path
+        if path is not None:
+            assert_type(path, PurePosixPath)
+        assert_type(holdings.mark_of(channel.device, channel.id), ChannelMark)
+        coverage = holdings.coverage(channel.device, channel.id, TimeSpan.last(hours=24))
+        assert_type(coverage, Coverage)
+        assert_type(coverage.seconds("held"), float)
+        assert_type(coverage.gaps, tuple[TimeSpan, ...])
+        assert_type(holdings.reconcile(deep=True), Reconciliation)
+        assert_type(holdings.prune(keep=dt.timedelta(days=30)), Pruning)
+        assert_type(holdings.rearm([key]), int)
+    Catalogue()
+    Catalogue(Path("catalogue.sqlite3"))
+
+
+class Table:
+    """A host's own table needs nothing of camsync to be a ledger."""
+
+    def has(self, key: RecordingKey) -> bool:
+        return False
+
+    def add(self, recording: Recording, file: Downloaded) -> None: ...
+
+    def watermark(self, channel: Channel) -> dt.datetime | None:
+        return None
+
+    def advance(self, channel: Channel, moment: dt.datetime) -> None: ...
+
+
+def ledgers(provider: Provider) -> None:
+    """A table of the host's own, and VPACK's."""
+
+    @contextmanager
+    def connection() -> Generator[sqlite3.Connection, None, None]:
+        yield sqlite3.connect("vpack.db")
+
+    ledger: SyncLedger = VpackLedger(connection, 7, dest="footage")
+    for each in (ledger, Table()):
+        assert_type(sync(provider, "footage", catalogue=each), SyncReport)
+
+
+def doubles(moment: dt.datetime) -> None:
+    """A recorder for tests."""
+    memory = MemoryProvider("DS1", channels=2)
+    recording = memory.record("1", moment, kind=RecordingKind.MOTION)
+    assert_type(recording, Recording)
+    memory.trouble[recording.key] = camsync.CorruptMediaError("a broken file")
+    memory.refusal = camsync.AuthenticationError("a wrong password")
+    assert_type(memory.opened[recording.key], int)
 
 
 def values(channel: Channel, recording: Recording) -> None:

@@ -21,8 +21,10 @@ HEAVY = (
     "http.client",
     "keyring",
     "lxml",
+    "psycopg",
     "requests",
     "rich",
+    "sqlalchemy",
     "ssl",
     "urllib3",
 )
@@ -141,7 +143,47 @@ def test_download_is_always_the_function(before):
     )
 
 
-@pytest.mark.parametrize("name", ["HikvisionISAPI", "connect", "download", "download_many"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "import camsync.sync",
+        "from camsync.sync import make_plan",
+        "from camsync import clip",
+        "import importlib; importlib.import_module('camsync.sync')",
+        "from camsync import sync",
+    ],
+)
+def test_sync_is_always_the_function(before):
+    """The same for `sync`, whose subpackage is imported by its neighbours' names as well."""
+    assert "function True" == python(
+        f"{before}\nimport camsync, sys\n"
+        "again = camsync.sync is sys.modules['camsync.sync'].sync\n"
+        "print(type(camsync.sync).__name__, again)"
+    )
+
+
+def test_ledgers_need_no_database():
+    """A host with a table of its own needs SQLAlchemy only when it syncs."""
+    assert "False" == python(
+        "import sys, camsync; camsync.SyncLedger, camsync.VpackLedger, camsync.State;"
+        "print('sqlalchemy' in sys.modules)"
+    )
+
+
+CALLABLES = [
+    "HikvisionISAPI",
+    "Limiter",
+    "clip",
+    "connect",
+    "download",
+    "download_many",
+    "make_plan",
+    "sync",
+]
+
+
+@pytest.mark.parametrize("name", CALLABLES)
 def test_callables_have_docstrings_and_annotations(name):
     """``help()`` in a notebook answers, and types are complete."""
     function = getattr(camsync, name)
@@ -155,7 +197,16 @@ def test_callables_have_docstrings_and_annotations(name):
 
 
 @pytest.mark.parametrize(
-    "module", ["camsync.errors", "camsync.models", "camsync.provider", "camsync.credentials"]
+    "module",
+    [
+        "camsync.catalogue",
+        "camsync.credentials",
+        "camsync.errors",
+        "camsync.models",
+        "camsync.provider",
+        "camsync.sync",
+        "camsync.testing",
+    ],
 )
 def test_documented_modules_can_be_imported(module):
     """The modules that the documentation names exist and say what they are for."""

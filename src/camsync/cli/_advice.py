@@ -43,6 +43,7 @@ _PHRASES = tuple(
         (r"\btime_mode='(\w+)' or '(\w+)'", r"--time-mode \1 or \2"),
         (r"\btime_mode='(\w+)'", r"--time-mode \1"),
         (r"\btime_mode=", "--time-mode"),
+        (r"\bgaps='(\w+)'", r"--gaps \1"),
         (r"; in Python timezone=\{[^}]*\}", ""),
         (r"\btimezone='([^']*)'(?:, or a mapping with the zone of each device)?", r"--timezone \1"),
         (r"\btimezone=", "--timezone"),

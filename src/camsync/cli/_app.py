@@ -13,6 +13,7 @@ import click
 
 from ..errors import CamsyncError, CancelledError, ConfigurationError
 from ._channels import channels
+from ._clip import clip
 from ._demo import demo
 from ._doctor import doctor
 from ._download import download
@@ -22,11 +23,15 @@ from ._json import JSON_FLAG
 from ._login import login
 from ._options import common_options, pass_output
 from ._output import Output, logging_to
+from ._plan import plan
 from ._profiles import logout, profiles
 from ._search import search
 from ._simulate import simulate
+from ._status import status
 from ._store import store
+from ._sync import sync
 from ._trust import trust
+from ._upkeep import prune, rearm, reconcile
 from ._usage import usage
 from ._warnings import warnings_to
 
@@ -71,8 +76,9 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
 
 
 _ACCESS = (login, profiles, logout, trust, store)
+_SYNC = (sync, plan, status, clip, reconcile, prune, rearm)
 
-for _command in (demo, *_ACCESS, channels, search, download, doctor, usage, dump, simulate):
+for _command in (demo, *_ACCESS, channels, search, download, doctor, usage, dump, simulate, *_SYNC):
     cli.add_command(_command)
 
 

@@ -30,6 +30,8 @@ MODULES = (
     "camsync.providers.imou",
     "camsync.transport",
     "camsync.download",
+    "camsync.catalogue",
+    "camsync.sync",
     "camsync.credentials",
     "camsync.credentials.memory",
     "camsync.credentials.env",
@@ -39,6 +41,7 @@ MODULES = (
     "camsync.credentials.vpack",
     "camsync.testing",
     "camsync.testing.imou",
+    "camsync.testing.memory",
     "camsync.testing.scrub",
     "camsync.testing.plugin",
 )
@@ -85,6 +88,7 @@ HELPERS = frozenset(
         "camsync.credentials._bytes.checked",
         "camsync.credentials._bytes.hidden",
         "camsync._private.unavailable",
+        "camsync.testing.recorder._media.program_stream",
     ]
 )
 """Private functions that a module without ``__all__`` imports for its own use, by their origin."""

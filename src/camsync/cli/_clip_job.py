@@ -1,0 +1,173 @@
+"""The work of ``camsync clip``."""
+
+from __future__ import annotations
+
+import contextlib
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from .._secret import Secret
+from .._time import TimeSpan, utcnow
+from .._typed import parse_moment
+from .._zone import parse_timezone
+from ..errors import CancelledError, ConfigurationError
+from ..models import Channel, Progress, Stage
+from ..provider import Provider
+from ..sync import Clip, ClipPart
+from ..sync import clip as cut
+from ..sync._describe import stamp
+from ._download import require_media
+from ._exit import OK
+from ._format import length_text, size_text, utc_text
+from ._held import known, opened
+from ._json import span_json
+from ._output import Output
+from ._place import find_place
+from ._progress import title
+from ._signals import Stop
+from ._sync_connections import Connections
+from ._sync_options import Way
+from ._watch import in_time
+
+
+_STOPPING = "stopping; once more ends at once"
+_COLUMNS = ("file", "codec", "length>", "size>", "start (UTC)", "remarks")
+_STEPS = {
+    Stage.DOWNLOAD: "fetching",
+    Stage.VERIFY: "checking",
+    Stage.REMUX: "cutting",
+    Stage.RETRY: "trying again",
+    Stage.SKIPPED: "is here already",
+    Stage.DONE: "done",
+    Stage.FAILED: "failed",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What the user typed."""
+
+    url: Secret
+    channel: str
+    start: str
+    end: str
+    dest: str
+    gaps: str
+    folder: str | None
+    timezone: str | None
+
+    @property
+    def span(self) -> TimeSpan:
+        """From when to when."""
+        now = utcnow()
+        start, end = parse_moment(self.start, now), parse_moment(self.end, now)
+        if end <= start:
+            msg = f"the clip ends ({utc_text(end)}) before it starts ({utc_text(start)})"
+            raise ConfigurationError(msg, next_step="give the earlier moment first")
+        return TimeSpan(start, end)
+
+
+def make_clip(output: Output, wanted: Wanted, way: Way, catalogue: Secret | None) -> int:
+    """Make the clip, say where it is, and return the exit code."""
+    require_media("a clip")
+    span, zone = wanted.span, parse_timezone(wanted.timezone)
+    find_place(wanted.url)  # a URL with a password ends here
+    with Connections(output, way) as connections:
+        provider = connections.provider(wanted.url.reveal())
+        with Stop(output, _STOPPING) as stop, in_time(stop):
+            try:
+                with _held(catalogue, wanted.folder) as holdings:
+                    made = cut(
+                        provider,
+                        _channel(provider, wanted.channel),
+                        span,
+                        wanted.dest,
+                        gaps=wanted.gaps,  # type: ignore[arg-type] # click has checked it
+                        holdings=holdings,
+                        timezone=zone,
+                        on_event=Steps(output),
+                        cancel=stop,
+                    )
+            except CancelledError as error:
+                if not stop.is_set():
+                    raise
+                output.error(error)
+                return stop.code
+    _report(output, made)
+    return OK
+
+
+class Steps:
+    """Prints a line for each step of each recording: a clip has few of them."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._last: tuple[object, Stage] | None = None
+
+    def __call__(self, event: Progress) -> None:
+        """Take one event."""
+        step = event.recording.key, event.stage
+        if step != self._last:
+            self._last = step
+            self._output.note(f"{title(event.recording)}: {_STEPS[event.stage]}")
+
+
+@contextlib.contextmanager
+def _held(catalogue: Secret | None, folder: str | None) -> Iterator[Any]:
+    """Yield what is known of a folder that was synced to, or None."""
+    if folder is None:
+        yield None
+        return
+    with opened(catalogue) as book:
+        yield known(book, folder)
+
+
+def _channel(provider: Provider, name: str) -> Channel:
+    """Return the channel that is meant: by id, by name, or by DEVICE/ID.
+
+    Raises:
+        ConfigurationError: None is, or several are.
+    """
+    channels = provider.channels()
+    found = [one for one in channels if name in {str(one.id), f"{one.device}/{one.id}"}]
+    found = found or [one for one in channels if name == one.name]
+    if len(found) == 1:
+        return found[0]
+    ids = ", ".join(f"{one.device}/{one.id} ({one.name})" for one in found or channels)
+    msg = f"several channels are called {name}" if found else f"there is no channel {name}"
+    raise ConfigurationError(msg, next_step=f"there are: {ids or 'none'}")
+
+
+def _report(output: Output, made: Clip) -> None:
+    output.document({"span": span_json(made.span), "parts": [_part(part) for part in made.parts]})
+    rows = [
+        (
+            str(part.path),
+            part.codec.value,
+            length_text(part.duration),
+            size_text(part.size),
+            utc_text(part.start),
+            "; ".join(part.notes),
+        )
+        for part in made.parts
+    ]
+    output.table("", _COLUMNS, rows)
+
+
+def _part(part: ClipPart) -> dict[str, Any]:
+    return {
+        "path": str(part.path),
+        "start": stamp(part.start),
+        "end": stamp(part.end),
+        "duration": part.duration,
+        "size": part.size,
+        "sha256": part.sha256,
+        "sources": [key.uri for key in part.sources],
+        "codec": part.codec.value,
+        "width": part.width,
+        "height": part.height,
+        "notes": list(part.notes),
+    }

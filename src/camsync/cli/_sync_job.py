@@ -1,0 +1,171 @@
+"""The work of ``camsync sync``: read the configuration, run, write the figures, report."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .._places import absolute
+from .._secret import Secret
+from ..catalogue import Catalogue
+from ..download import Limiter
+from ..errors import CamsyncError
+from ..sync import SyncEvent
+from ..sync._describe import stamp
+from ..sync._hooks import Hooks
+from ..sync._metrics import Metrics
+from ._format import local_text
+from ._json_lines import gave_up
+from ._log_file import logging_into
+from ._output import Output
+from ._signals import Stop
+from ._sync_connections import Connections
+from ._sync_options import Request, catalogue_home
+from ._sync_run import OnEvent, Outcome, Run
+from ._sync_show import report_outcome, showing
+from ._watch import in_time, watch
+
+
+_STOPPING = "stopping; once more ends at once"
+_log = logging.getLogger("camsync.cli")
+
+
+class Job:
+    """One ``camsync sync``, however many runs it has.
+
+    Args:
+        catalogue: What ``--catalogue`` or its variable says.
+        given: For ``--metrics`` and ``--log``.
+        quiet: Whether only failures are worth a word.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        request: Request,
+        catalogue: Secret | None,
+        *,
+        given: Mapping[str, str],
+        quiet: bool,
+    ) -> None:
+        self._output = output
+        self._request = request
+        self._catalogue = catalogue
+        self._given = given
+        self._quiet = quiet
+        self._config = request.load()
+        self._limiter: tuple[object, Limiter | None] | None = None
+
+    def once(self) -> int:
+        """Run once and return the exit code."""
+        with self._ready() as (connections, stop):
+            outcome = self._run(connections, stop)
+            code = outcome.code(stop)
+            report_outcome(self._output, outcome, code=code, quiet=self._quiet)
+        return code
+
+    def watched(self, interval: dt.timedelta) -> int:
+        """Run every *interval* until a signal comes; return its exit code."""
+        with self._ready() as (connections, stop):
+
+            def run() -> None:
+                self._reload()
+                outcome = self._run(connections, stop)
+                code = outcome.code(stop)
+                report_outcome(self._output, outcome, code=code, quiet=self._quiet)
+
+            watch(run, interval, stop, announce=self._announce, failed=self._failed)
+        return stop.code
+
+    @contextlib.contextmanager
+    def _ready(self) -> Iterator[tuple[Connections, Stop]]:
+        log = self._path("log", self._config.log)
+        with logging_into(log), Connections(self._output, self._request.way) as connections:
+            connections.ask([source.place for source in self._config.sources])
+            with Stop(self._output, _STOPPING) as stop, in_time(stop):
+                yield connections, stop
+
+    def _path(self, name: str, configured: Path | None) -> Path | None:
+        return absolute(self._given[name]) if name in self._given else configured
+
+    def _run(self, connections: Connections, stop: Stop) -> Outcome:
+        config = self._config
+        home: Any = catalogue_home(self._catalogue, config)  # a URL stays wrapped
+        try:
+            with (
+                Catalogue(home) as catalogue,
+                Hooks(config.hooks, cancel=stop) as hooks,
+                showing(self._output, quiet=self._quiet) as show,
+            ):
+                outcome = Run(
+                    config,
+                    connections,
+                    catalogue,
+                    cancel=stop,
+                    limiter=self._shared(),
+                    on_event=_both(show, hooks),
+                ).sync()
+        except CamsyncError:
+            self._measure(Outcome(), failed=True)
+            raise
+        self._measure(outcome)
+        return outcome
+
+    def _shared(self) -> Limiter | None:
+        """Return the limiter, the same one in all runs until the file says another limit."""
+        if self._limiter is None or self._limiter[0] != self._config.bandwidth:
+            self._limiter = self._config.bandwidth, self._config.limiter()
+        return self._limiter[1]
+
+    def _measure(self, outcome: Outcome, *, failed: bool = False) -> None:
+        path = self._path("metrics", self._config.metrics)
+        if path is None:
+            return
+        metrics = Metrics(path)
+        lost = len(outcome.problems) + len(outcome.errors) + failed
+        metrics.update(outcome.reports, problems=lost)
+        try:
+            metrics.write()
+        except CamsyncError as error:  # the footage is here: that is what counts
+            self._output.warning(str(error))
+
+    def _reload(self) -> None:
+        """Read the file again; what is wrong with it now does not end what was right before."""
+        try:
+            fresh = self._request.load()
+        except CamsyncError as error:
+            self._failed(error)
+            return
+        if fresh != self._config:
+            self._config = fresh
+            if not self._quiet and not self._output.json:
+                self._output.note("the configuration has changed, and was read again")
+
+    def _announce(self, moment: dt.datetime) -> None:
+        self._output.document({"event": "next", "at": stamp(moment)}, indent=None)
+        if not self._quiet and not self._output.json:
+            self._output.note(f"next run {local_text(moment.astimezone())}")
+
+    def _failed(self, error: Exception) -> None:
+        _log.info("a run failed", exc_info=error)
+        if not isinstance(error, CamsyncError):
+            step = "please report it, with what -vv prints"
+            name = type(error).__name__
+            error = CamsyncError(f"unexpected {name}: {error}", next_step=step)
+        if self._output.json:
+            gave_up(self._output, error)
+        else:
+            self._output.problem("error", error)
+
+
+def _both(show: OnEvent, hooks: Hooks) -> OnEvent:
+    def on_event(event: SyncEvent) -> None:
+        hooks(event)
+        show(event)
+
+    return on_event

@@ -1,0 +1,217 @@
+"""What a sync shows while it goes on, and what it says at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from .._time import utcnow
+from ..models import RecordingKey, Stage
+from ..sync import EventKind, Problem, SyncEvent, Totals
+from ..sync._describe import event_json, problem_json, report_json, stamp
+from ._advice import words
+from ._format import clean, length_text, rate_text, size_text
+from ._json import error_json
+from ._output import Output
+from ._progress import event_text, title
+from ._sync_run import OnEvent, Outcome
+
+
+_PAUSE = 3.0
+_REFRESH = 8
+_MOST_BARS = 12
+_OVER = frozenset({EventKind.FETCHED, EventKind.FOUND, EventKind.FAILED})
+_TROUBLES = frozenset({EventKind.FAILED, EventKind.PROBLEM, EventKind.GONE})
+
+
+def totals_text(totals: Totals) -> str:
+    """Return ``3/12 files, 100.0 MiB of 270.0 MiB, 4.5 MiB/s, ETA 0:38``."""
+    amount = size_text(totals.bytes_done)
+    if totals.bytes_total is not None:
+        amount += f" of {size_text(totals.bytes_total)}"
+    parts = (
+        f"{totals.files_done}/{totals.files_total} files",
+        amount,
+        rate_text(totals.rate),
+        "" if totals.eta is None else f"ETA {length_text(totals.eta)}",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def event_line(event: SyncEvent) -> str:
+    """Return an event as one line."""
+    what = title(event.recording) if event.recording is not None else _place(event)
+    return clean(": ".join(part for part in (event.kind.value, what, words(event.message)) if part))
+
+
+def _place(event: SyncEvent) -> str:
+    return f"{event.device} channel {event.channel}" if event.channel else event.device
+
+
+@contextlib.contextmanager
+def showing(output: Output, *, quiet: bool) -> Iterator[OnEvent]:
+    """Give the function that shows events: JSON lines, bars, lines now and then, or nothing."""
+    if output.json:
+        yield lambda event: output.document(line_json(event), indent=None)
+    elif quiet:
+        yield _silent
+    elif output.err.is_terminal:
+        with Bars(output).running() as on_event:
+            yield on_event
+    else:
+        yield Lines(output)
+
+
+def _silent(event: SyncEvent) -> None:
+    """Show nothing: what has failed is said at the end."""
+
+
+def line_json(event: SyncEvent) -> dict[str, Any]:
+    """Return an event as JSON, with advice in the words of the command line."""
+    document = event_json(event)
+    if event.error is not None:
+        document["error"] = error_json(event.error)
+    return document
+
+
+def _remark(output: Output, event: SyncEvent) -> None:
+    """Print what stays worth reading."""
+    if event.kind in _TROUBLES:
+        output.note(event_line(event), "red")
+    elif event.progress is not None and event.progress.stage is Stage.RETRY:
+        output.note(f"{title(event.progress.recording)}: {words(event.progress.message)}", "yellow")
+
+
+class Lines:
+    """Prints a line every few seconds, for log files and pipes."""
+
+    def __init__(self, output: Output, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._output = output
+        self._clock = clock
+        self._next = clock() + _PAUSE
+
+    def __call__(self, event: SyncEvent) -> None:
+        """Take one event."""
+        _remark(self._output, event)
+        if self._clock() < self._next or event.progress is None:
+            return
+        self._next = self._clock() + _PAUSE
+        current = f"{title(event.progress.recording)}: {event_text(event.progress)}"
+        self._output.note(f"{totals_text(event.totals)}; {current}")
+
+
+class _Name(TextColumn):
+    """What is fetched: on a narrow terminal it is cut before the figures are."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
+class Bars:
+    """Keeps a bar for each download on the terminal, and one for the whole run."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bars: dict[RecordingKey, TaskID] = {}
+        self._display = Progress(
+            _Name("{task.description}", markup=False, table_column=Column()),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=output.err,
+            refresh_per_second=_REFRESH,
+            transient=True,
+        )
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[OnEvent]:
+        """Show the bars while the block runs."""
+        whole = self._display.add_task("all", total=None, figures="searching")
+        with self._display:
+            yield lambda event: self._show(event, whole)
+
+    def _show(self, event: SyncEvent, whole: TaskID) -> None:
+        _remark(self._output, event)
+        if event.progress is not None:
+            self._move(event)
+        elif event.kind in _OVER and event.recording is not None:
+            self._drop(event.recording.key)
+        totals = event.totals
+        figures = totals_text(totals) if totals.files_total else "searching"
+        self._display.update(
+            whole, completed=totals.bytes_done, total=totals.bytes_total or None, figures=figures
+        )
+
+    def _move(self, event: SyncEvent) -> None:
+        progress = event.progress
+        if progress is None or progress.stage in {Stage.DONE, Stage.SKIPPED, Stage.FAILED}:
+            return
+        key = progress.recording.key
+        if key not in self._bars:
+            if len(self._bars) >= _MOST_BARS:
+                return
+            name = title(progress.recording)
+            self._bars[key] = self._display.add_task(name, total=None, figures="")
+        self._display.update(
+            self._bars[key],
+            completed=progress.bytes_done,
+            total=progress.bytes_total,
+            # The reason of a retry stands above: here it would push the figures aside.
+            figures="retry" if progress.stage is Stage.RETRY else event_text(progress),
+        )
+
+    def _drop(self, key: RecordingKey) -> None:
+        bar = self._bars.pop(key, None)
+        if bar is not None:
+            self._display.remove_task(bar)
+
+
+def outcome_json(outcome: Outcome, code: int) -> dict[str, Any]:
+    """Return the last line of a run."""
+    return {
+        "event": "run",
+        "at": stamp(utcnow()),
+        "complete": outcome.complete,
+        "code": code,
+        "stopped": outcome.stopped,
+        "reports": [report_json(report) for report in outcome.reports],
+        "problems": [problem_json(each) for each in outcome.problems],
+        "errors": [
+            {"dest": str(dest), "error": error_json(error)} for dest, error in outcome.errors
+        ],
+    }
+
+
+def report_outcome(output: Output, outcome: Outcome, *, code: int, quiet: bool) -> None:
+    """Say what a run brought; *quiet* says nothing if all is well."""
+    output.document(outcome_json(outcome, code), indent=None)
+    if output.json or (quiet and code == 0):
+        return
+    say = output.note if quiet else output.line
+    for report in outcome.reports:
+        say(f"{report.dest}: {report}")
+        for failed in report.failed:
+            output.problem(f"failed: {title(failed.recording)}", failed.error)
+    show_problems(output, outcome)
+
+
+def show_problems(output: Output, outcome: Outcome) -> None:
+    """Say on stderr what could not be looked at."""
+    for problem in outcome.all_problems:
+        output.problem(f"problem: {_name(problem)}", problem.error)
+    for dest, error in outcome.errors:
+        output.problem(f"error: {dest}", error)
+    if outcome.stopped:
+        output.note(f"not begun: {outcome.stopped}")
+
+
+def _name(problem: Problem) -> str:
+    return f"{problem.device} channel {problem.channel}" if problem.channel else problem.device

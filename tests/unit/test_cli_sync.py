@@ -1,0 +1,843 @@
+"""``camsync sync`` and its relatives against recorders in memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+
+from pathlib import PurePosixPath
+
+import attrs
+import pytest
+
+
+pytest.importorskip("sqlalchemy")
+
+from camsync import errors, registry
+from camsync.catalogue import Catalogue, Holdings, Reconciliation
+from camsync.cli import main
+from camsync.cli._exit import FAILED
+from camsync.cli._log_file import logging_into
+from camsync.cli._output import Output, console_for
+from camsync.cli._sync_show import Bars, Lines, event_line, totals_text
+from camsync.cli._watch import in_time, watch
+from camsync.models import Progress, Stage
+from camsync.sync import EventKind, SyncEvent, Totals
+from camsync.testing import MemoryProvider
+
+
+UTC = dt.timezone.utc
+URL = "hikvision://admin@{}"
+
+
+def _ago(minutes):
+    now = dt.datetime.now(UTC).replace(microsecond=0)
+    return now - dt.timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def shops(monkeypatch):
+    """Two recorders, ``a.test`` and ``b.test``, with two recordings each; all have one password."""
+    found = {}
+    for number, name in enumerate(("a.test", "b.test")):
+        provider = found[name] = MemoryProvider(f"SHOP-{number}", channels=2)
+        provider.logins = []
+        provider.host = name
+        provider.record("1", _ago(30), item=name)
+        provider.record("2", _ago(20), item=name)
+
+    def connect(target, *, password, **options):
+        provider = found[target.url.host]
+        provider.logins.append((password.reveal(), options))
+        return provider
+
+    monkeypatch.setattr(registry, "connect_to", connect)
+    monkeypatch.setenv("CAMSYNC_PASSWORD", "right")
+    return found
+
+
+def _urls(*names):
+    return [URL.format(name) for name in names]
+
+
+def _lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def _config(folder, text, name="camsync.toml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def _both(folder, more=""):
+    sources = "".join(f'[[source]]\nurl = "{url}"\n' for url in _urls("a.test", "b.test"))
+    return _config(folder, f'dest = "footage"\ncontainer = "original"\n{more}\n{sources}')
+
+
+def test_two_recorders_and_a_second_run(shops, tmp_path, capsys):
+    """All is fetched, then nothing; each run asks for the password where it is."""
+    to = ("--to", str(tmp_path / "f"), "--container", "original")
+    code = main(["sync", *_urls(*shops), *to])
+    first = capsys.readouterr()
+    again = main(["sync", *_urls(*shops), *to, "--timeout", "5"])
+    second = capsys.readouterr()
+
+    assert 0 == code == again
+    assert f"{tmp_path / 'f'}: 4 fetched" in first.out
+    assert "0 fetched (0 B), 4 held already" in second.out
+    assert [("right", {}), ("right", {"timeout": (5.0, 5.0)})] == shops["a.test"].logins
+    assert 2 == shops["a.test"].closed
+
+
+def test_json_is_a_line_for_each_event(shops, tmp_path, capsys):
+    """From started to the run's own line, with the same names everywhere."""
+    provider = shops["b.test"]
+    provider.trouble[provider.listed["1"][0].key] = errors.ProtocolError("odd")
+    args = ["--to", str(tmp_path), "--container", "original", "--json"]
+    code = main(["sync", *_urls(*shops), *args])
+    lines = _lines(capsys)
+
+    kinds = [line["event"] for line in lines]
+    assert FAILED == code
+    assert ("started", "run") == (kinds[0], kinds[-1])
+    assert {"searched", "progress", "fetched", "failed", "finished"} <= set(kinds)
+    (failed,) = [line for line in lines if line["event"] == "failed"]
+    assert "protocol" == failed["error"]["category"]
+    assert ("SHOP-1", "1") == (failed["device"], failed["channel"])
+    last = lines[-1]
+    assert (False, 1, [], []) == tuple(
+        last[name] for name in ("complete", "code", "problems", "errors")
+    )
+    assert 3 == last["reports"][0]["downloaded"]
+
+
+def test_quiet_says_nothing_unless_something_failed(shops, tmp_path, capsys):
+    """For cron, which mails what is printed."""
+    args = ["--to", str(tmp_path), "--container", "original", "--quiet"]
+    assert 0 == main(["sync", *_urls(*shops), *args])
+    fine = capsys.readouterr()
+    provider = shops["b.test"]
+    late = provider.record("1", _ago(10), item="late")
+    provider.trouble[late.key] = errors.ProtocolError("odd")
+    provider.blind["2"] = errors.DeviceBusyError("busy")
+    assert 1 == main(["sync", *_urls(*shops), *args])
+    bad = capsys.readouterr()
+
+    assert ("", "") == (fine.out, fine.err)
+    assert "" == bad.out
+    assert "failed: Camera 1" in bad.err
+    assert "problem: SHOP-1 channel 2: busy" in bad.err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_one_source_that_cannot_be_used_does_not_stop_the_other(
+    shops, tmp_path, monkeypatch, capsys, as_json
+):
+    """It is in the report and in the events; alone, its error is the exit code."""
+    wrong = "hikvision://other@b.test"
+    json_flag = ["--json"] if as_json else []
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A__2E__TEST_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A__2E__TEST_SECRET", "right")
+    args = ["--to", str(tmp_path), "--container", "original", "--store", "env", *json_flag]
+    several = main(["sync", *_urls("a.test"), wrong, *args])
+    shown = capsys.readouterr()
+    alone = main(["sync", wrong, *args])
+    only = capsys.readouterr()
+
+    assert (1, 2) == (several, alone)
+    if as_json:
+        lines = [json.loads(line) for line in shown.out.splitlines()]
+        (problem,) = [line for line in lines if line["event"] == "problem"]
+        assert wrong == problem["device"] == lines[-1]["problems"][0]["device"]
+        (line,) = only.out.splitlines()
+        assert ("error", 2) == (json.loads(line)["event"], json.loads(line)["code"])
+    else:
+        assert f"problem: {wrong}: no password" in shown.err
+        assert "2 fetched" in shown.out
+        assert "error: no password" in only.err
+
+
+def test_a_refused_login_is_the_exit_code(shops, tmp_path, capsys):
+    """Where nothing else happened; with a second recorder it is one problem among others."""
+    shops["a.test"].refusal = errors.AuthenticationError("refused")
+    to = ["--to", str(tmp_path), "--container", "original"]
+
+    assert 6 == main(["sync", *_urls("a.test"), *to])
+    assert "problem: hikvision://admin@a.test: refused" in capsys.readouterr().err
+    assert 1 == main(["sync", *_urls(*shops), *to])
+    assert 6 == main(["plan", *_urls("a.test"), *to])
+    assert "refused" in capsys.readouterr().err
+
+
+def test_a_destination_that_cannot_be_used_stops_only_its_task(shops, tmp_path, capsys):
+    """The other sources have another one; if all fail, it is the exit code."""
+    (tmp_path / "file").touch()
+    text = 'container = "original"\n'
+    for url, dest in zip(_urls(*shops), ("file/x", "good"), strict=True):
+        text += f'[[source]]\nurl = "{url}"\ndest = "{dest}"\n'
+    path = _config(tmp_path, text)
+    code = main(["sync", "--config", str(path), "--json"])
+    last = _lines(capsys)[-1]
+
+    assert 1 == code
+    assert ["disk"] == [each["error"]["category"] for each in last["errors"]]
+    assert 2 == last["reports"][0]["downloaded"]
+    assert 15 == main(["sync", "--config", str(path), *_urls("a.test")])
+    assert f"error: {tmp_path / 'file' / 'x'}" in capsys.readouterr().err
+
+
+def test_the_file_is_enough(shops, tmp_path, monkeypatch, capsys):
+    """Sources, destination, hooks, figures and log: nothing has to be typed."""
+    path = _both(
+        tmp_path,
+        f"""
+log = "logs/camsync.log"
+catalogue = "held.sqlite3"
+[metrics]
+file = "metrics/camsync.prom"
+[hooks]
+finished = ["{sys.executable}", "-c", "open('{tmp_path / "told"}', 'a').write('x')"]
+""",
+    )
+    monkeypatch.chdir(tmp_path)
+    assert 0 == main(["sync", "-v"])
+    capsys.readouterr()
+
+    assert "x" == (tmp_path / "told").read_text()
+    assert "camsync_run_complete 1.0" in (tmp_path / "metrics" / "camsync.prom").read_text()
+    log = (tmp_path / "logs" / "camsync.log").read_text()
+    assert "INFO camsync.sync" in log
+    assert (tmp_path / "held.sqlite3").exists()
+    assert 0 == main(["status", "--json"])
+    status = json.loads(capsys.readouterr().out)
+    assert str(tmp_path / "held.sqlite3") == status["catalogue"]
+    assert 0 == main(["sync", *_urls("a.test"), "--config", str(path)])
+    assert "2 held already" in capsys.readouterr().out
+
+
+def test_limits_hold_for_the_whole_run(shops, tmp_path, capsys):
+    """What the first task has fetched is not there for the second; a source's own are its own."""
+    text = 'container = "original"\nmax_files = 1\n'
+    for url, more in zip(_urls(*shops), ('dest = "a"', 'dest = "b"'), strict=True):
+        text += f'[[source]]\nurl = "{url}"\n{more}\n'
+    code = main(["sync", "--config", str(_config(tmp_path, text)), "--json"])
+    last = _lines(capsys)[-1]
+
+    assert 1 == code
+    assert ["as much was fetched as the limits allow"] == [last["stopped"]]
+    assert [1] == [report["downloaded"] for report in last["reports"]]
+    for name in ("a", "b"):
+        shops[f"{name}.test"].record("1", _ago(9), item="more")
+    assert 1 == main(["sync", "--config", str(tmp_path / "camsync.toml")])
+    assert "not begun: as much was fetched" in capsys.readouterr().err
+    own = _config(tmp_path, text + "max_files = 2\n")
+    assert 1 == main(["sync", "--config", str(own)])
+    shown = capsys.readouterr()
+    assert "b: 2 fetched" in shown.out
+    assert "not begun" not in shown.err
+    assert 1 == main(["sync", "--config", str(_both(tmp_path)), "--max-bytes", "1"])
+
+
+def test_what_cannot_be_typed(shops, tmp_path, capsys):
+    """Each with what to do instead; nothing is sent."""
+    to = ["--to", str(tmp_path)]
+    secret = tmp_path / "pw"
+    secret.write_text("right")
+    secret.chmod(0o600)
+    for arguments, message in (
+        (["sync"], "there is no"),
+        (["sync", *_urls("a.test")], "where the footage of"),
+        (["sync", *_urls(*shops), *to, "--password-file", str(secret)], "one password"),
+        (["sync", "hikvision://a:pw@b.test", *to], "password"),
+        (["sync", *_urls("a.test"), *to, "--since", "x"], "--since: 'x' is no time"),
+        (["sync", *_urls("a.test"), *to, "--channel", ""], "--channel: expected"),
+        (["sync", *_urls("a.test"), *to, "--watch", "0s"], "--watch must be at least a second"),
+        (["sync", *_urls("a.test"), *to, "--watch", "soon"], "no length of time"),
+        (["sync", *_urls("a.test"), *to, "--catalogue", "postgresql://a:b@c/d"], "password"),
+    ):
+        assert 2 == main(arguments), arguments
+        assert message in capsys.readouterr().err, arguments
+
+    assert [] == shops["a.test"].logins == shops["b.test"].logins
+    assert 0 == main(
+        ["sync", *_urls("a.test"), *to, "--password-file", str(secret), "--span", "2h", "1h"]
+    )
+
+
+def test_without_its_extra_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    """As one line of JSON, like everything else that it says then."""
+
+    class Missing:
+        def __getattr__(self, name):
+            extra = "sync"
+            raise errors.MissingExtraError.for_extra(extra, "the catalogue")
+
+    monkeypatch.setitem(sys.modules, "camsync.cli._sync_job", Missing())
+
+    assert 3 == main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--json"])
+    (line,) = _lines(capsys)
+    assert ("error", "setup") == (line["event"], line["error"]["category"])
+
+
+def test_a_configured_password_file_is_for_one_source(shops, tmp_path, capsys):
+    """Also when the sources come from the file."""
+    assert 2 == main(["sync", "--config", str(_both(tmp_path)), "--password-file", "x"])
+    assert "holds one password" in capsys.readouterr().err
+
+
+def test_a_plan_says_what_would_be_done(shops, tmp_path, capsys):
+    """And changes nothing; what is held is shown on demand."""
+    provider = shops["a.test"]
+    provider.record("1", _ago(1), item="now", in_progress=True, size=None)
+    arguments = [*_urls("a.test"), "--to", str(tmp_path / "f"), "--container", "original"]
+    assert 0 == main(["plan", *arguments, "--order", "newest", "--max-files", "1"])
+    before = capsys.readouterr().out
+    assert not provider.opened
+    assert 0 == main(["sync", *arguments])
+    capsys.readouterr()
+    assert 0 == main(["plan", *arguments, "--all"])
+    everything = capsys.readouterr().out
+    assert 0 == main(["plan", *arguments, "--json"])
+    (plan,) = json.loads(capsys.readouterr().out)["plans"]
+
+    assert "2 fetch, 1 in progress" in before
+    assert before.index("in progress") < before.index("fetch")
+    assert 2 == everything.count("held        ")
+    verdicts = sorted(item["verdict"] for item in plan["items"])
+    assert ["held", "held", "in progress"] == verdicts
+
+
+def test_a_plan_of_a_recorder_that_cannot_be_searched(shops, tmp_path, capsys):
+    """It is a problem among others, in words and in JSON."""
+    shops["a.test"].blind["1"] = errors.DeviceBusyError("busy")
+    arguments = [*_urls(*shops), "--to", str(tmp_path)]
+
+    assert 1 == main(["plan", *arguments])
+    assert "problem: SHOP-0 channel 1: busy" in capsys.readouterr().err
+    (tmp_path / "x").touch()
+    assert 1 == main(["plan", *arguments, "--json"])
+    assert "SHOP-0" == json.loads(capsys.readouterr().out)["plans"][0]["problems"][0]["device"]
+
+
+def test_a_plan_goes_on_without_what_cannot_be_used(shops, tmp_path, capsys, monkeypatch):
+    """A source without a password, and a destination without a catalogue."""
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+    arguments = [*_urls(*shops), "--to", str(tmp_path), "--store", "env"]
+
+    assert 2 == main(["plan", *arguments])
+    assert f"problem: {_urls('b.test')[0]}: no password" in capsys.readouterr().err
+    assert 0 == len(shops["a.test"].searched["1"])
+
+
+def test_what_a_plan_knows_of_what_is_gone(shops, tmp_path, capsys):
+    """The device does not list it any more: there is a key, and no more."""
+    provider = shops["a.test"]
+    arguments = [*_urls("a.test"), "--to", str(tmp_path), "--container", "original"]
+    provider.trouble[provider.listed["1"][0].key] = errors.ProtocolError("odd")
+    main(["sync", *arguments])
+    provider.listed["1"].clear()
+    capsys.readouterr()
+    assert 0 == main(["plan", *arguments])
+    shown = capsys.readouterr().out
+    assert 0 == main(["plan", *arguments, "--json"])
+    (item,) = [
+        each
+        for each in json.loads(capsys.readouterr().out)["plans"][0]["items"]
+        if each["verdict"] == "gone"
+    ]
+
+    assert "gone " in shown
+    assert "end" not in item
+
+
+def test_status_knows_without_asking(shops, tmp_path, capsys):
+    """A row and a bar for each channel; held, missing, gone and in progress in the right hours."""
+    provider = shops["a.test"]
+    bad = provider.record("1", _ago(25), item="bad")
+    provider.trouble[bad.key] = errors.ProtocolError("odd")
+    provider.record("1", _ago(1), item="now", in_progress=True)
+    to = str(tmp_path / "f")
+    assert 0 == main(["status"])
+    empty = capsys.readouterr().out
+    main(["sync", *_urls(*shops), "--to", to, "--container", "original"])
+    capsys.readouterr()
+    for shop in shops.values():
+        shop.refusal = errors.DeviceBusyError("nobody may ask")
+    assert 0 == main(["status", to, "--days", "2"])
+    shown = capsys.readouterr().out
+    assert 0 == main(["status", "--json"])
+    (dest,) = json.loads(capsys.readouterr().out)["destinations"]
+    assert 2 == main(["status", str(tmp_path / "g")])
+
+    assert "nothing was ever synced" in empty
+    assert ["SHOP-0 1 Camera 1", "SHOP-0 2 Camera 2"] == [
+        line
+        for line in shown.splitlines()
+        if line.startswith("SHOP-0 ") and "Camera" in line and ":" not in line
+    ]
+    channels = {(each["device"], each["channel"]): each for each in dest["channels"]}
+    assert 4 == len(channels)
+    first = channels["SHOP-0", "1"]
+    assert {"held": 2, "missing": 2, "in_progress": 2} == {
+        name: round(first["seconds"][name]) for name in ("held", "missing", "in_progress")
+    }
+    assert bad.start.isoformat().replace("+00:00", "Z") == first["watermark"]
+    assert 7 == len(first["days"])
+    assert "-" in "".join(day["hours"] for day in first["days"])
+    assert set("".join(day["hours"] for day in channels["SHOP-1", "2"]["days"])) == {".", "#"}
+
+
+def test_one_recorder_needs_no_column_for_itself(shops, tmp_path, capsys):
+    """Its serial number would say nothing; a channel that never had a search says never."""
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original", "-c", "1"])
+    with Catalogue() as catalogue:
+        channel = shops["a.test"].cameras["2"]
+        catalogue.at(tmp_path).folder_of(channel, "Cam02")
+    capsys.readouterr()
+    assert 0 == main(["status"])
+
+    shown = capsys.readouterr().out
+    assert "SHOP-0" not in shown
+    assert "never" in shown
+    assert "2 Cam02" in shown
+
+
+def test_catalogue_and_disk_are_compared(shops, tmp_path, capsys):
+    """Missing, changed, moved and unknown files are named; the exit code says whether all is well."""
+    dest = tmp_path / "f"
+    main(["sync", *_urls(*shops), "--to", str(dest), "--container", "original"])
+    capsys.readouterr()
+    assert 0 == main(["reconcile", str(dest)])
+    assert "4 files checked, all well" in capsys.readouterr().out
+    files = sorted(
+        path for path in dest.rglob("*") if path.is_file() and not path.name.startswith(".")
+    )
+    files[0].unlink()
+    files[1].write_bytes(files[1].read_bytes() + b"x")
+    files[2].rename(files[2].with_name("moved" + files[2].suffix))
+    (dest / "foreign.mp4").write_bytes(b"x")
+    assert 1 == main(["reconcile", str(dest)])
+    first = capsys.readouterr().out
+    assert 1 == main(["reconcile", str(dest), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert 1 == main(["reconcile", str(dest), "--repair", "--deep"])
+    shown = capsys.readouterr().out
+
+    assert "moved: found again" in first
+    assert "missing: fetched again by the next run" in first
+    assert "changed: --repair has them fetched again" in first
+
+    assert [0, 1, 1] == [len(found[name]) for name in ("missing", "changed", "unknown")]
+    assert "changed: are fetched again" in shown
+    assert "unknown: foreign.mp4" in shown
+
+
+def test_what_a_comparison_could_not_look_at_is_named(shops, tmp_path, monkeypatch, capsys):
+    """And parts that nobody has written to for long."""
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original"])
+    parts = {"parts": (PurePosixPath("old.part"),), "unreadable": (PurePosixPath("dark"),)}
+    found = Reconciliation(checked=1, **parts)
+    monkeypatch.setattr(Holdings, "reconcile", lambda *_, **__: found)
+    capsys.readouterr()
+
+    assert 1 == main(["reconcile", str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert "left over: old.part\nunreadable: dark\n1 file checked\n" == shown
+
+
+def test_old_footage_is_deleted_only_on_a_yes(shops, tmp_path, capsys):
+    """First it says what it would do; what somebody has changed is kept, with the reason."""
+    dest = tmp_path / "f"
+    main(["sync", *_urls(*shops), "--to", str(dest), "--container", "original"])
+    capsys.readouterr()
+    files = sorted(path for path in dest.rglob("Cam*/*") if path.is_file())
+    files[0].write_bytes(b"changed")
+    assert 0 == main(["prune", str(dest), "--keep", "1m"])
+    planned = capsys.readouterr().out
+    assert 4 == sum(path.exists() for path in files)
+    assert 1 == main(["prune", str(dest), "--max-bytes", "0", "--yes", "--json"])
+    done = json.loads(capsys.readouterr().out)
+    assert 2 == main(["prune", str(dest)])
+
+    assert "would be deleted" in planned
+    assert "nothing was deleted: --yes does it" in planned
+    assert "kept, it " in planned
+    assert (False, 3, 1) == (done["dry_run"], len(done["deleted"]), len(done["kept"]))
+    assert 1 == sum(path.exists() for path in files)
+
+
+def test_what_has_failed_is_tried_again_on_demand(shops, tmp_path, capsys):
+    """Instead of waiting for its time."""
+    provider = shops["a.test"]
+    key = provider.listed["1"][0].key
+    provider.trouble[key] = errors.ProtocolError("odd")
+    arguments = ["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original"]
+    assert 1 == main(arguments)
+    provider.trouble.clear()
+    assert 1 == main(arguments)
+    assert 0 == main(["rearm", str(tmp_path)])
+    assert 0 == main(arguments)
+
+    shown = capsys.readouterr().out
+    assert "1 waiting for another try" in shown
+    assert "1 recording will be tried again" in shown
+
+
+def test_the_catalogue_comes_from_the_variable(shops, tmp_path, monkeypatch, capsys):
+    """Where it may hold a password; the option beats it."""
+    monkeypatch.setenv("CAMSYNC_CATALOGUE", str(tmp_path / "c.sqlite3"))
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path / "f"), "--container", "original"])
+    capsys.readouterr()
+    assert 0 == main(["status"])
+    assert "Camera 1" in capsys.readouterr().out
+    assert 0 == main(["status", "--catalogue", str(tmp_path / "other.sqlite3")])
+    assert "other.sqlite3 is empty" in capsys.readouterr().out
+
+
+def test_figures_that_cannot_be_written_stop_nothing(shops, tmp_path, capsys):
+    """It is a warning; a run that could not even begin is in the figures, too."""
+    (tmp_path / "file").touch()
+    to = ["--to", str(tmp_path / "f"), "--container", "original"]
+    assert 0 == main(["sync", *_urls("a.test"), *to, "--metrics", str(tmp_path / "file" / "x")])
+    assert "warning: " in capsys.readouterr().err
+    (tmp_path / "c.sqlite3").write_text("no catalogue at all, but long enough to be looked at")
+    bad = ["--catalogue", str(tmp_path / "c.sqlite3"), "--metrics", str(tmp_path / "m.prom")]
+    assert 15 == main(["sync", *_urls("a.test"), *to, *bad])
+
+    assert "camsync_run_complete 0.0" in (tmp_path / "m.prom").read_text()
+    assert 15 == main(["sync", *_urls("a.test"), *to, "--log", str(tmp_path / "file" / "x")])
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_clip_that_is_cancelled(shops, tmp_path, monkeypatch, capsys, asked):
+    """By a signal: its exit code. By anything else: an error like any other."""
+    pytest.importorskip("av")
+    from camsync.cli import _clip_job
+
+    def cut(*_, **__):
+        if asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+        msg = "cancelled by the caller"
+        raise errors.CancelledError(msg)
+
+    monkeypatch.setattr(_clip_job, "cut", cut)
+
+    code = 143 if asked else 130
+    assert code == main(["clip", *_urls("a.test"), "SHOP-0/1", "2h", "1h", str(tmp_path)])
+    assert "cancelled: cancelled by the caller" in capsys.readouterr().err
+
+
+# -- Again and again ---------------------------------------------------------------------------------
+
+
+class _After:
+    """A cancel token that is set after so many runs."""
+
+    def __init__(self, runs):
+        self.left = runs
+
+    def is_set(self):
+        return self.left <= 0
+
+
+def test_watching_survives_whatever_a_run_does(quick):
+    """It goes on at the interval, a little earlier or later, and says when."""
+    token, said, failures = _After(3), [], []
+
+    def run():
+        token.left -= 1
+        if token.left == 1:
+            msg = "out of memory"
+            raise MemoryError(msg)
+
+    ranges = []
+
+    def jitter(low, high):
+        ranges.append((low, high))
+        return 0.0
+
+    watch(
+        run,
+        dt.timedelta(seconds=1),
+        token,
+        announce=said.append,
+        failed=failures.append,
+        jitter=jitter,
+    )
+
+    assert 0 == token.left
+    assert [MemoryError] == [type(error) for error in failures]
+    assert 2 == len(said)
+    assert {(0.95, 1.05)} == set(ranges)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """No second between two runs."""
+    module = sys.modules[watch.__module__]
+    monkeypatch.setattr(module, "_LEAST", 0.01)
+    monkeypatch.setattr(watch, "__kwdefaults__", {**watch.__kwdefaults__, "jitter": lambda *_: 0.0})
+
+
+def _at_run(monkeypatch, numbered):
+    """Have something happen when the run of that number opens its catalogue."""
+    from camsync.cli import _sync_job
+
+    usual, count = _sync_job.Catalogue, [0]
+
+    def opened(where):
+        count[0] += 1
+        numbered.get(count[0], lambda: None)()
+        return usual(where)
+
+    monkeypatch.setattr(_sync_job, "Catalogue", opened)
+    return count
+
+
+def _signal(number=signal.SIGTERM):
+    return lambda: os.kill(os.getpid(), number)
+
+
+def test_a_changed_file_is_read_again(shops, tmp_path, monkeypatch, capsys, quick):
+    """A broken one is named, and the last good one used; SIGTERM ends with its own code."""
+    path = _both(tmp_path)
+    new = f'dest = "other"\ncontainer = "original"\n[[source]]\nurl = "{_urls("a.test")[0]}"\n'
+    count = _at_run(
+        monkeypatch,
+        {
+            1: lambda: path.write_text("nonsense"),
+            2: lambda: path.write_text(new),
+            4: _signal(),
+        },
+    )
+    code = main(["sync", "--config", str(path), "--watch", "1s"])
+    shown = capsys.readouterr()
+
+    assert 143 == code
+    assert 4 == count[0]
+    assert "error: " in shown.err
+    assert "is no TOML" in shown.err
+    assert "the configuration has changed, and was read again" in shown.err
+    assert "next run " in shown.err
+    assert (tmp_path / "footage").is_dir()
+    assert (tmp_path / "other").is_dir()
+
+
+@pytest.mark.parametrize("form", ["--json", "--quiet", "-vv"])
+def test_a_run_that_dies_is_not_the_last_one(shops, tmp_path, monkeypatch, capsys, quick, form):
+    """Errors of ours and others: said, in each form, and the next run begins."""
+
+    def die():
+        msg = "no idea"
+        raise RuntimeError(msg)
+
+    def full():
+        msg = "full"
+        raise errors.DiskFullError(msg)
+
+    path = _both(tmp_path)
+
+    def change():
+        _both(tmp_path, "max_files = 9")
+
+    count = _at_run(monkeypatch, {1: die, 2: full, 3: change, 4: _signal(signal.SIGINT)})
+    arguments = ["sync", "--config", str(path), "--watch", "1s", form]
+
+    assert 130 == main(arguments)
+    assert 4 == count[0]
+    shown = capsys.readouterr()
+    if form == "--json":
+        lines = [json.loads(line) for line in shown.out.splitlines()]
+        assert ["CamsyncError", "DiskFullError"] == [
+            line["error"]["type"] for line in lines if line["event"] == "error"
+        ]
+        assert "next" in [line["event"] for line in lines]
+    else:
+        assert "error: unexpected RuntimeError: no idea" in shown.err
+        assert ("next run" in shown.err) is (form == "-vv")
+
+
+def test_a_refused_login_is_not_tried_again(shops, tmp_path, monkeypatch, capsys, quick):
+    """Until the store has another password: a run every ten minutes must not lock the account."""
+    provider = shops["a.test"]
+
+    def other():
+        provider.refusal = None
+        monkeypatch.setenv("CAMSYNC_PASSWORD", "new")
+
+    provider.refusal = errors.AuthenticationError("refused")
+    _at_run(monkeypatch, {3: other, 4: _signal()})
+    to = ["--to", str(tmp_path), "--container", "original"]
+    assert 143 == main(["sync", *_urls("a.test"), *to, "--watch", "1s"])
+
+    assert ["right", "new"] == [password for password, _ in provider.logins]
+
+
+def test_a_store_may_have_the_new_password(shops, tmp_path, monkeypatch, capsys, quick):
+    """Nobody is asked; a store without one changes nothing."""
+    provider = shops["a.test"]
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A__2E__TEST_USERNAME", "admin")
+    monkeypatch.setenv("CAMSYNC_HIKVISION_A__2E__TEST_SECRET", "right")
+    provider.refusal = errors.AuthenticationError("refused")
+
+    def none():
+        monkeypatch.delenv("CAMSYNC_HIKVISION_A__2E__TEST_SECRET")
+
+    def other():
+        provider.refusal = None
+        monkeypatch.setenv("CAMSYNC_HIKVISION_A__2E__TEST_SECRET", "new")
+
+    _at_run(monkeypatch, {2: none, 3: other, 4: _signal()})
+    to = ["--to", str(tmp_path), "--container", "original", "--store", "env"]
+    assert 143 == main(["sync", *_urls("a.test"), *to, "--watch", "1s"])
+
+    assert ["right", "new"] == [password for password, _ in provider.logins]
+
+
+def test_a_work_that_does_not_end_is_ended(capsys):
+    """Soon after the signal, with its exit code; one that ends in time is left alone."""
+
+    class Caught:
+        code = 143
+
+        def __init__(self):
+            self.event = threading.Event()
+
+        def is_set(self):
+            return self.event.is_set()
+
+    codes, left, stop = [], threading.Event(), Caught()
+
+    def leave(code):
+        codes.append(code)
+        left.set()
+
+    with in_time(stop, grace=0.01, leave=leave):
+        stop.event.set()
+        assert left.wait(10)
+    with in_time(stop, grace=30, leave=leave):
+        pass
+    with in_time(Caught(), leave=leave):
+        pass
+
+    assert [143] == codes
+
+
+# -- What is shown -----------------------------------------------------------------------------------
+
+
+RECORDING = MemoryProvider().record("1", dt.datetime(2026, 9, 26, tzinfo=UTC))
+
+
+def _event(kind=EventKind.PROGRESS, **fields):
+    return SyncEvent(kind=kind, at=dt.datetime.now(UTC), **fields)
+
+
+def _progress(stage=Stage.DOWNLOAD, recording=RECORDING, **fields):
+    return Progress(stage=stage, recording=recording, **{"bytes_done": 512, **fields})
+
+
+class _Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def _output(stream):
+    environ = {"TERM": "xterm", "COLUMNS": "120"}
+    return Output(False, console_for(stream, environ), console_for(stream, environ))
+
+
+def test_plain_lines_come_now_and_then():
+    """The state of the run and the file at hand; what has failed comes at once."""
+    stream, moments = io.StringIO(), iter([0.0, 1.0, 4.0, 4.0, 9.0])
+    lines = Lines(_output(stream), clock=lambda: next(moments))
+    totals = Totals(
+        files_done=1, files_total=3, bytes_done=1024, bytes_total=4096, rate=512.0, eta=6
+    )
+    lines(_event(progress=_progress(), totals=totals))
+    lines(_event(progress=_progress(), totals=totals))
+    lines(_event(EventKind.GONE, device="DS1", channel="2", message="gone"))
+
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("1/3 files, 1.0 KiB of 4.0 KiB, 512 B/s, ETA 0:06; Camera 1 2026-09-26")
+    assert "gone: DS1 channel 2: gone" == second
+
+
+def test_totals_without_sizes():
+    """Unknown figures are left out."""
+    assert "0/2 files, 0 B" == totals_text(Totals(files_total=2, bytes_total=None))
+    assert "problem: DS1: x" == event_line(_event(EventKind.PROBLEM, device="DS1", message="x"))
+
+
+def test_bars_come_and_go():
+    """One for each download, up to a dozen, and one for the run; retries and failures stay."""
+    stream = _Terminal()
+    bars = Bars(_output(stream))
+    others = [
+        attrs.evolve(RECORDING, key=attrs.evolve(RECORDING.key, item=str(n))) for n in range(14)
+    ]
+    with bars.running() as show:
+        show(_event(EventKind.STARTED))
+        for other in others:
+            show(_event(progress=_progress(recording=other), recording=other))
+        assert 12 == len(bars._bars)
+        show(
+            _event(progress=_progress(Stage.RETRY, others[0], message="busy"), recording=others[0])
+        )
+        show(_event(progress=_progress(Stage.DONE, others[0]), recording=others[0]))
+        show(_event(EventKind.FETCHED, recording=others[0], totals=Totals(files_total=14)))
+        show(_event(EventKind.FETCHED, recording=others[13]))
+        show(_event(EventKind.FAILED, recording=others[1], message="odd"))
+        show(_event(EventKind.FOUND))
+        assert 10 == len(bars._bars)
+
+    shown = stream.getvalue()
+    assert "searching" in shown
+    assert "Camera 1 2026-09-26 00:00:00: busy" in shown
+    assert "failed: Camera 1 2026-09-26 00:00:00: odd" in shown
+
+
+def test_the_live_view_is_for_terminals(shops, tmp_path, monkeypatch):
+    """A whole run at a terminal, with bars that are gone at the end."""
+    stream = _Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    arguments = [*_urls("a.test"), "--to", str(tmp_path), "--container", "original"]
+
+    assert 0 == main(["sync", *arguments])
+    assert "all" in stream.getvalue()
+
+
+def test_a_log_file_gets_what_the_screen_does_not(tmp_path, capsys):
+    """INFO goes into the file with its details, and the screen shows what it did before."""
+    logger = logging.getLogger("camsync")
+    screen = logging.StreamHandler(io.StringIO())
+    logger.addHandler(screen)
+    try:
+        with logging_into(tmp_path / "logs" / "x.log"):
+            logger.info("for the file", extra={"camsync_device": "DS1"})
+            try:
+                msg = "inner"
+                raise ValueError(msg)
+            except ValueError:
+                logger.exception("for both")
+    finally:
+        logger.removeHandler(screen)
+    text = (tmp_path / "logs" / "x.log").read_text()
+
+    assert "INFO camsync: for the file device=DS1\n" in text
+    assert "ERROR camsync: for both\nTraceback" in text
+    assert "for the file" not in screen.stream.getvalue()
+    assert logging.NOTSET == screen.level
