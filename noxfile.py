@@ -100,7 +100,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Mypy (strict) on the package, this file and the typing tests; pyright on what users see."""
-    session.install(".[all]")
+    session.install(".[all,postgres]")
     _group(session, "typing")
     session.run("mypy", "src", "noxfile.py", "tests/typing")
     # basedpyright is pyright with its own Node.js in the wheel: no download at the first run.

@@ -113,7 +113,10 @@ class Vpack:
         """
         assert not getattr(self._nested, "open", False), "a connection within a connection"
         for _ in range(3):
-            connection = sqlite3.connect(self.database, timeout=self.timeout)
+            # A generator that does not stop is closed by whichever thread collects it.
+            connection = sqlite3.connect(
+                self.database, timeout=self.timeout, check_same_thread=False
+            )
             self._nested.open = True
             try:
                 connection.execute(f"PRAGMA busy_timeout = {round(self.timeout * 1000)}")
