@@ -341,7 +341,7 @@ class _Stretch:
 
     def _seek(self) -> None:
         """Go to a key frame before the begin; not every FFmpeg goes to the last one."""
-        base = self.video.time_base
+        base = Fraction(self.video.time_base)  # PyAV 19 has a rational of its own
         wanted = max(self._begin - self._zero, self._film.first) - self._film.lead
         self._reading.seek(int(wanted // base), stream=self.video, backward=True)
 
