@@ -431,4 +431,6 @@ def test_after_a_fork(tmp_path):
         catalogue.at(tmp_path)
         with pytest.raises(Exception, match="has been closed"):
             memory.at(tmp_path)
+    for pool in _catalogue._INHERITED:
+        pool.dispose()  # here they are not somebody else's
     _catalogue._INHERITED.clear()
