@@ -55,7 +55,7 @@ def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
     try:
         return _before(wanted, now) or _iso(wanted)
     except (ValueError, OverflowError, OSError) as error:
-        msg = f"{text!r} is no time"
+        msg = f"{text[:_LONGEST]!r} is no time"
         raise ConfigurationError(
             msg, next_step="write 24h, 2h30m, 7d, now, 2026-09-26 or 2026-09-26T08:00+08:00"
         ) from error

@@ -16,9 +16,9 @@ _ZERO = dt.timedelta(0)
 _DAY = dt.timedelta(days=1)
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2}))?"
 _RULE = rf"M(\d{{1,2}})\.(\d)\.(\d)(?:/{_CLOCK})?"
-_ZONE = re.compile(
-    rf"\s*[A-Za-z]*\s*([+-]?){_CLOCK}(?:DST{_CLOCK}(?:,{_RULE},{_RULE})?)?\s*", re.ASCII
-)
+_ZONE = re.compile(rf"[A-Za-z]*\s*([+-]?){_CLOCK}(?:DST{_CLOCK}(?:,{_RULE},{_RULE})?)?", re.ASCII)
+_LONGEST = 200
+"""Characters of a time zone: no name in the database and no declaration has half of them."""
 
 
 def delta(hours: str | None, minutes: str | None, seconds: str | None) -> dt.timedelta:
@@ -78,7 +78,7 @@ class DeviceZone(dt.tzinfo):
         Raises:
             ProtocolError: *text* is not in the recorder's grammar.
         """
-        match = _ZONE.fullmatch(text)
+        match = _ZONE.fullmatch(text.strip())
         if match is None:
             msg = f"the device declares a time zone that makes no sense: {text.strip()[:80]!r}"
             raise ProtocolError(msg, next_step="pass timezone= to say what it is")
@@ -95,7 +95,8 @@ class DeviceZone(dt.tzinfo):
             raise ProtocolError(msg, next_step="pass timezone= to say what it is") from error
 
     def _checked(self) -> DeviceZone:
-        if max(abs(self.standard), abs(self.standard + self.saving)) >= _DAY:
+        # Python refuses a dst() of a day or more as well, but only when it formats a time.
+        if max(abs(self.standard), abs(self.standard + self.saving), self.saving) >= _DAY:
             msg = "offset of a day or more"
             raise ValueError(msg)
         return self
@@ -170,6 +171,8 @@ def parse_timezone(value: dt.tzinfo | str | None) -> dt.tzinfo | None:
 
     text = value.strip()
     try:
+        if len(text) > _LONGEST:  # zoneinfo looks for modules, as deep as there are slashes
+            raise ValueError(len(text))
         if text.startswith(("+", "-")):
             # Common notation counts eastward, the recorders' (POSIX) westward.
             return DeviceZone.parse(f"CST{'-' if text[0] == '+' else '+'}{text[1:]}")

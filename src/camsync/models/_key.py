@@ -26,6 +26,8 @@ _SCHEMES = {"hikvision": "hik"}
 _PROVIDERS = {scheme: provider for provider, scheme in _SCHEMES.items()}
 _COMPACT = "%Y%m%dT%H%M%SZ"
 _MAIN_STREAM = "01"
+_SHOWN = 200
+"""Characters of a wrong key that an error repeats."""
 
 
 @attrs.frozen(kw_only=True, order=True)
@@ -73,19 +75,19 @@ class RecordingKey:
             ConfigurationError: *uri* is not a recording key.
         """
         scheme, found, rest = uri.partition("://")
-        parts = [unquote(part, errors="surrogatepass") for part in rest.split("/")]
-        if len(parts) == 4 and _is_track(parts[1]):  # noqa: PLR2004
-            parts[1:2] = [parts[1][:-2], parts[1][-2:]]
         try:
+            parts = [unquote(part, errors="surrogatepass") for part in rest.split("/")]
+            if len(parts) == 4 and _is_track(parts[1]):  # noqa: PLR2004
+                parts[1:2] = [parts[1][:-2], parts[1][-2:]]
             device, channel, stream, start, item = parts
             moment = dt.datetime.strptime(start, _COMPACT).replace(tzinfo=UTC)
         except ValueError as error:
-            msg = f"{uri!r} is not a recording key"
+            msg = f"{uri[:_SHOWN]!r} is not a recording key"
             raise ConfigurationError(
                 msg, next_step="it looks like hik://SERIAL/101/20240101T100000Z/NAME"
             ) from error
         if not (found and scheme and device and channel and stream):
-            msg = f"{uri!r} is not a recording key: a part is empty"
+            msg = f"{uri[:_SHOWN]!r} is not a recording key: a part is empty"
             raise ConfigurationError(msg)
         return cls(
             provider=_PROVIDERS.get(scheme, scheme),

@@ -212,11 +212,6 @@ class ImouClient:
         """
         return tuple(device_of(one) for one in self._listing.fresh())
 
-    @property
-    def names(self) -> Mapping[str, Sequence[str]]:
-        """What each device and its channels were called when last listed, by device id."""
-        return self._listing.names()
-
     def channels(self, device: Device | None = None) -> Sequence[Channel]:
         """List the channels of *device*, or of all; from the list of the last minute, if there is one.
 
@@ -330,10 +325,10 @@ class ImouClient:
     def open(
         self, recording: Recording, *, offset: int = 0, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ByteStream]:
-        """Open the bytes of *recording*: an MPEG transport stream.
+        """Open the bytes of *recording*: an MPEG transport stream; MP4 of a linked account.
 
-        Its URL is asked for now and again when it expires. *offset* is not honoured; the stream's
-        ``offset`` says 0.
+        Its URL is asked for now and again when it expires. *offset* is honoured for a linked
+        account only, as far as the server lets it be; the stream's ``offset`` says where it begins.
 
         Raises:
             ConfigurationError: It is no recording of this provider, or comes from no search.
@@ -342,8 +337,7 @@ class ImouClient:
             DownloadUnsupportedError: Account, region or device do not allow it.
             CamsyncError: Anything else that went wrong.
         """
-        del offset
-        return self._playing.open(as_recording(recording), cancel)
+        return self._playing.open(as_recording(recording), cancel, offset)
 
     def diagnose(self) -> Iterator[Check]:
         """Test the connection step by step, from the host to the download; this costs calls.

@@ -6,7 +6,6 @@ import contextlib
 import threading
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +15,9 @@ from ..._cancel import CancelToken
 from ..._retry import RetryPolicy, as_policy
 from ..._time import TimeSpan
 from ...credentials import CredentialName, CredentialStore
-from ...errors import CamsyncError, DownloadUnsupportedError
+from ...errors import DownloadUnsupportedError
 from ...models import Capability, Channel, Recording, RecordingKey, RecordingKind
-from ...models._given import as_recording
-from ...provider import ByteStream
 from ...transport import Web
-from ._advice import in_the_cloud
 from ._budget import Budget
 from ._client import USUAL_RETRY, ImouClient
 from ._file import FileStream, Proof, open_file
@@ -30,8 +26,8 @@ from ._link import ImouLink
 from ._playing import Playing, Support
 from ._rest import RestApi, check_place
 from ._rest_call import RestCaller
-from ._search import Storage, record_of
-from ._wire import PROVIDER, Wire
+from ._search import Storage
+from ._wire import PROVIDER, RawRecord, Wire
 from ._zones import Zone
 
 
@@ -90,7 +86,11 @@ def linked(
 
 
 class LinkedClient(ImouClient):
-    """An `ImouClient` over a wire whose recordings are whole MP4 files."""
+    """An `ImouClient` over a wire whose recordings are whole MP4 files.
+
+    `open` honours its *offset* when this client has opened the recording before and the server
+    proves that the file is still the same.
+    """
 
     def _join(
         self,
@@ -102,8 +102,7 @@ class LinkedClient(ImouClient):
         learnt: Mapping[str, Any] | None = None,
     ) -> None:
         super()._join(wire, web, budget, timezone, storage, learnt)
-        self._files = FilePlaying(wire, web, budget)
-        self._playing = self._files
+        self._playing = FilePlaying(wire, web, budget)
 
     @property
     def capabilities(self) -> Capability:
@@ -122,16 +121,6 @@ class LinkedClient(ImouClient):
         """Yield recordings; see `ImouClient.search`. Their files are MP4."""
         for recording in super().search(channel, span, kinds=kinds, storage=storage):
             yield attrs.evolve(recording, container="mp4")
-
-    def open(
-        self, recording: Recording, *, offset: int = 0, cancel: CancelToken | None = None
-    ) -> AbstractContextManager[ByteStream]:
-        """Open the MP4 file of *recording*; see `ImouClient.open`.
-
-        *offset* is honoured when this client has opened the recording before and the server
-        proves that the file is still the same.
-        """
-        return self._files.open(as_recording(recording), cancel, offset)
 
 
 class FilePlaying(Playing):
@@ -152,18 +141,19 @@ class FilePlaying(Playing):
                 return Support(level="no", reason=error.message)
         return found
 
-    @contextlib.contextmanager
-    def open(
-        self, recording: Recording, cancel: CancelToken | None, offset: int = 0
-    ) -> Iterator[ByteStream]:
-        """Open the bytes of *recording*, from *offset* on where that can be proven."""
-        record = record_of(recording)
-        self._budget.check_bytes(recording.size_hint)
-        self._check_hope()
+    def _stream(
+        self,
+        opened: contextlib.ExitStack,
+        recording: Recording,
+        record: RawRecord,
+        cancel: CancelToken | None,
+        offset: int,
+    ) -> FileStream:
+        """Open a recording's file, from *offset* on where that can be proven."""
         with self._lock:
             proof = self._proofs.get(recording.key)
-        try:
-            with open_file(
+        stream = opened.enter_context(
+            open_file(
                 lambda: self._source(record, cancel),
                 self._web,
                 cancel=cancel,
@@ -171,15 +161,10 @@ class FilePlaying(Playing):
                 check=self._budget.check_bytes,
                 offset=offset,
                 proof=proof,
-            ) as stream:
-                self._remember(recording.key, stream)
-                yield stream
-                self._note(finished=stream.finished)
-        except CamsyncError as error:
-            in_the_cloud(error)
-            raise
-        finally:
-            self._budget.settle()
+            )
+        )
+        self._remember(recording.key, stream)
+        return stream
 
     def _remember(self, key: RecordingKey, stream: FileStream) -> None:
         with self._lock:

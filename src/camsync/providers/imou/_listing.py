@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...models import Channel, RecordingKey
@@ -24,12 +23,6 @@ class Listing:
         self._lock = threading.Lock()
         self._found: list[RawDevice] = []
         self._listed = float("-inf")
-
-    def names(self) -> Mapping[str, Sequence[str]]:
-        """Return what was listed last is called, however long ago; nothing is sent."""
-        with self._lock:
-            found = list(self._found)
-        return {one.id: [one.name, *(each.name for each in one.channels)] for one in found}
 
     def fresh(self) -> list[RawDevice]:
         """Ask the cloud."""

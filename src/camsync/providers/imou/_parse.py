@@ -109,10 +109,16 @@ def _wrapped(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class _Hidden(dict[str, Any]):
+    """An object in which all is wrapped: secret fields inside of each other are walked once."""
+
+
 def _secret(value: object) -> object:
     """Wrap what a secret field holds, whatever its kind; flags are none."""
+    if isinstance(value, _Hidden):
+        return value
     if isinstance(value, dict):
-        return {key: _secret(one) for key, one in value.items()}
+        return _Hidden({key: _secret(one) for key, one in value.items()})
     if isinstance(value, list):
         return [_secret(one) for one in value]
     kept = value is None or isinstance(value, (bool, Secret))

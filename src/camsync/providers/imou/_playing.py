@@ -23,6 +23,7 @@ from ._wire import PROVIDER, PlaySource, RawRecord, Wire
 
 
 if TYPE_CHECKING:
+    from ._file import FileStream
     from ._hls import HlsStream
     from ._overnight import JoinedStream
 
@@ -79,14 +80,16 @@ class Playing:
         return self._support
 
     @contextlib.contextmanager
-    def open(self, recording: Recording, cancel: CancelToken | None) -> Iterator[ByteStream]:
-        """Open the bytes of *recording*."""
+    def open(
+        self, recording: Recording, cancel: CancelToken | None, offset: int = 0
+    ) -> Iterator[ByteStream]:
+        """Open the bytes of *recording*, from *offset* on where that can be done."""
         record = record_of(recording)
         self._budget.check_bytes(recording.size_hint)
         self._check_hope()
         try:
             with contextlib.ExitStack() as opened:
-                stream = self._any_day(opened, recording, record, cancel)
+                stream = self._stream(opened, recording, record, cancel, offset)
                 yield stream
                 self._note(finished=stream.finished)
         except CamsyncError as error:
@@ -95,14 +98,18 @@ class Playing:
         finally:
             self._budget.settle()
 
-    def _any_day(
+    def _stream(
         self,
         opened: contextlib.ExitStack,
         recording: Recording,
         record: RawRecord,
         cancel: CancelToken | None,
-    ) -> HlsStream | JoinedStream:
-        """Open a recording, in two parts when it runs across midnight and that is refused."""
+        offset: int,
+    ) -> HlsStream | JoinedStream | FileStream:
+        """Open a recording, in two parts when it runs across midnight and that is refused.
+
+        A playlist begins at its begin, whatever the *offset*.
+        """
         from ._overnight import days, open_joined
 
         seconds, growing = recording.duration.total_seconds(), recording.in_progress

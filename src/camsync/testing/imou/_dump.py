@@ -60,7 +60,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         msg = f"the dump {path} cannot be read: {error.strerror}"
         raise ConfigurationError(msg) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"the dump {path} is no JSON"
         raise ConfigurationError(msg) from error
     return data if isinstance(data, Mapping) else {}
@@ -68,10 +68,25 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _items(endpoints: Mapping[str, Any], method: str) -> Iterator[Mapping[str, Any]]:
     """Yield the devices of one answer."""
-    items = (_result(endpoints, method).get("data") or {}).get("deviceList") or []
-    if not all(isinstance(item.get("deviceId"), str) for item in items):
+    data = _fields(_result(endpoints, method).get("data"))
+    items = data.get("deviceList") or []
+    if not isinstance(items, list) or not all(_has_id(item) for item in items):
         raise _strange(method)
     yield from items
+
+
+def _has_id(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("deviceId"), str)
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    """Return an object of JSON; everything else is as good as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects of a list of JSON."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _result(endpoints: Mapping[str, Any], method: str) -> Mapping[str, Any]:
@@ -82,7 +97,7 @@ def _result(endpoints: Mapping[str, Any], method: str) -> Mapping[str, Any]:
     try:
         body = answer["body"]
         result = (json.loads(body) if isinstance(body, str) else body)["result"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _strange(method) from error
     if not isinstance(result, dict):
         raise _strange(method)
@@ -98,7 +113,7 @@ def _card(endpoints: Mapping[str, Any], device: str, ability: str) -> str:
     """Return what deviceStorage said about the card; without an answer, what the abilities say."""
     result = _result(endpoints, f"deviceStorage?deviceId={device}")
     if result.get("code") == "0":
-        return "normal" if (result.get("data") or {}).get("totalBytes") else "unformatted"
+        return "normal" if _fields(result.get("data")).get("totalBytes") else "unformatted"
     if result.get("code") == _codes.NO_CARD:
         return "none"
     return "normal" if "LocalStorage" in ability or not ability else "none"
@@ -113,7 +128,7 @@ def _device(
     status = str(detail.get("status") or page.get("deviceStatus") or "online")
     status = _STATES.get(status, status)
     ability = str(detail.get("ability") or page.get("deviceAbility") or "")
-    plans = {str(each.get("storageStrategyStatus")) for each in detail.get("channels") or ()}
+    plans = {str(each.get("storageStrategyStatus")) for each in _objects(detail.get("channels"))}
     return SimulatedDevice(
         id=number,
         name=str(page.get("deviceName") or detail.get("name") or ""),
@@ -138,7 +153,7 @@ def _device(
 
 def _channels(*lists: Any) -> Iterator[SimulatedChannel]:
     """Yield the channels of the first list that there is."""
-    found = next((each for each in lists if each), [{"channelId": "0"}])
+    found = next((each for each in map(_objects, lists) if each), [{"channelId": "0"}])
     for each in found:
         number = str(each.get("channelId", "0"))
         yield SimulatedChannel(id=number, name=str(each.get("channelName") or ""))
