@@ -1,13 +1,13 @@
-"""How fast, and how gently, many channels are fetched from one recorder.
+"""How fast, and how gently, `camsync.sync` fetches many channels from one recorder.
 
 A simulated recorder in another process gives 80 MiB/s in total, 12 MiB/s per connection, and
-answers 503 above six sessions; sixteen channels are fetched from it, once through the adaptive gate
-and once with as many streams as it can bear, fixed and known beforehand. The first as a share of
-the second, second by second, is the figure; so is the share of requests that the recorder refuses.
-A second scenario does the same with a recorder that has one session only.
+answers 503 above six sessions; sixteen channels are synced from it, once by a first run, which has
+to find out what the recorder bears, and once by a run that remembers it from the last one. The
+bytes of each second as a share of what the recorder can give are the figure; so is the share of
+requests that it refuses. A second scenario does the same with a recorder that has one session only.
 
 The recorder is Python too and shares the machine: `original` is the default container, so that the
-gate is measured and not the processor (`--container mp4` remuxes as well). Files go to memory if
+sync is measured and not the processor (`--container mp4` remuxes as well). Files go to memory if
 there is a /dev/shm, and are deleted as soon as they are complete.
 """
 
@@ -16,9 +16,9 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import datetime as dt
 import json
 import os
-import queue
 import subprocess
 import sys
 import tempfile
@@ -33,12 +33,12 @@ import attrs
 
 import camsync
 
-from camsync.sync._gate import Gate, Gated
+from camsync.catalogue import Pace
 
 
 MIB = 1 << 20
 _STARTING = 20
-"""Seconds in which the gate may look for the right number."""
+"""Seconds in which a run may look for the right number."""
 
 SERVER = """
 import collections, json, sys
@@ -112,91 +112,77 @@ def _recorder(scenario: Scenario, seconds: float) -> Iterator[tuple[str, str, di
         process.stdout.close()
 
 
-class Run:
-    """Fetches everything with a pool of threads until the time is over."""
+class Watch:
+    """Follows a run by its events, deletes what is complete, and ends it when its time is over.
 
-    def __init__(self, gated: Gated, dest: Path, container: str) -> None:
-        self._gated = gated
-        self._dest = dest
-        self._container = container
-        self._todo: queue.SimpleQueue[camsync.Recording] = queue.SimpleQueue()
-        self._over = threading.Event()
-        self.done = 0
-        self.failed: list[str] = []
-        self.rates: list[float] = []
-        self.limits: list[int] = []
+    Args:
+        seconds: Length of the run, from the first byte on.
+        cancel: Ends it.
+    """
 
-    def fill(self) -> None:
-        """Search all channels, and take their recordings in turns."""
-        span = camsync.TimeSpan.last(hours=48)
-        found = [
-            [one for one in self._gated.search(channel, span) if not one.in_progress]
-            for channel in self._gated.channels()
-        ]
-        for number in range(max(map(len, found))):
-            for recordings in found:
-                if number < len(recordings):
-                    self._todo.put(recordings[number])
+    def __init__(self, seconds: float, cancel: threading.Event) -> None:
+        self._seconds = seconds
+        self._cancel = cancel
+        self._samples: list[tuple[float, int]] = []
 
-    def go(self, seconds: float, threads: int) -> None:
-        """Fetch for so long, and note each second how much has come."""
-        pool = [threading.Thread(target=self._work) for _ in range(threads)]
-        for thread in pool:
-            thread.start()
-        begun = last = time.monotonic()
-        seen = 0
-        while last - begun < seconds:
-            time.sleep(max(1 - (time.monotonic() - last), 0))
-            now, figures = time.monotonic(), self._gated.gate.figures
-            self.rates.append((figures.bytes - seen) / (now - last))
-            self.limits.append(figures.limit)
-            last, seen = now, figures.bytes
-        self._over.set()
-        for thread in pool:
-            thread.join()
+    def __call__(self, event: camsync.SyncEvent) -> None:
+        """Note how much has come by now."""
+        now = time.monotonic()
+        if event.kind is camsync.EventKind.FETCHED and event.file is not None:
+            event.file.path.unlink()
+        if event.kind is camsync.EventKind.PROGRESS:
+            self._samples.append((now, event.totals.bytes_done))
+        if self._samples and now - self._samples[0][0] >= self._seconds:
+            self._cancel.set()
 
-    def _work(self) -> None:
-        while not self._over.is_set():
-            try:
-                recording = self._todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                done = camsync.download(
-                    self._gated,
-                    recording,
-                    self._dest,
-                    container=self._container,
-                    cancel=self._over,
-                    min_free=0,
-                )
-            except camsync.CancelledError:
-                return
-            except camsync.CamsyncError as error:
-                self.failed.append(str(error))
-            else:
-                done.path.unlink()
-                self.done += 1
+    @property
+    def rates(self) -> list[float]:
+        """Bytes of each whole second."""
+        begun, rates, before = self._samples[0][0], [], 0
+        for second in range(1, int(self._seconds) + 1):
+            by_then = [count for when, count in self._samples if when <= begun + second]
+            rates.append(float(by_then[-1] - before))
+            before = by_then[-1]
+        return rates
 
 
-def measure(scenario: Scenario, gate: Gate, seconds: float, container: str) -> dict[str, Any]:
-    """Fetch for so many seconds; return the figures."""
-    memory = Path("/dev/shm")
-    folder = memory if memory.is_dir() else None
+def measure(
+    scenario: Scenario, seconds: float, container: str, known: Pace | None
+) -> dict[str, Any]:
+    """Sync for so many seconds; return the figures.
+
+    Args:
+        known: What the run remembers of the recorder; None for a first run.
+    """
+    memory, cancel = Path("/dev/shm"), threading.Event()
+    folder, watch = memory if memory.is_dir() else None, Watch(seconds, cancel)
     with (
         tempfile.TemporaryDirectory(dir=folder) as dest,
+        camsync.Catalogue(Path(dest, "catalogue.sqlite3")) as catalogue,
         _recorder(scenario, seconds) as (port, password, answers),
         camsync.HikvisionISAPI("127.0.0.1", "admin", password, port=int(port)) as provider,
     ):
-        run = Run(Gated(provider, gate), Path(dest), container)
-        run.fill()
-        run.go(seconds, threads=16)
+        holdings = catalogue.at(Path(dest, "footage"))
+        if known is not None:
+            holdings.note_pace("recorder", known)
+        report = camsync.sync(
+            camsync.Source(provider=provider, label="recorder"),
+            holdings.dest,
+            since=dt.timedelta(days=7),
+            catalogue=catalogue,
+            container=container,
+            concurrency=16,
+            min_free=0,
+            on_event=watch,
+            cancel=cancel,
+        )
+        learnt = holdings.pace_of("recorder")
     refused = answers.get("503", 0)
     return {
-        "rates": run.rates,
-        "limits": run.limits,
-        "files": run.done,
-        "failed": dict(collections.Counter(run.failed)),
+        "rates": watch.rates,
+        "learnt": None if learnt is None else [learnt.streams, learnt.ceiling],
+        "files": len(report.downloaded),
+        "failed": dict(collections.Counter(str(one.error) for one in report.failed)),
         "requests": sum(answers.values()),
         "refused": refused,
         "refused_share": refused / sum(answers.values()),
@@ -204,29 +190,29 @@ def measure(scenario: Scenario, gate: Gate, seconds: float, container: str) -> d
 
 
 def compare(scenario: Scenario, seconds: float, container: str) -> dict[str, Any]:
-    """Run a scenario through an adaptive gate, and with the right number of streams."""
+    """Run a scenario without and with knowledge of what the recorder bears."""
     most = scenario.sessions
-    adaptive = measure(scenario, Gate(), seconds, container)
-    fixed = measure(scenario, Gate(cap=most, start=most, minimum=most), seconds, container)
-    known = _mean(fixed["rates"][2:])
+    first = measure(scenario, seconds, container, None)
+    pace = Pace(streams=most, ceiling=most, learnt_at=dt.datetime.now(dt.timezone.utc))
+    later = measure(scenario, seconds, container, pace)
+    known = _mean(later["rates"][2:])
     figures: dict[str, Any] = {"able_mib": scenario.able / MIB, "container": container}
-    for name, run in (("adaptive", adaptive), ("fixed", fixed)):
+    for name, run in (("first_run", first), ("later_run", later)):
         rates = run["rates"]
         figures[name] = {
             "mib_per_second": [round(rate / MIB, 1) for rate in rates],
-            "streams": run["limits"],
             "share_of_ability_first_20_s": round(_mean(rates[:_STARTING]) / scenario.able, 3),
             "share_of_ability_after": round(_mean(rates[_STARTING:]) / scenario.able, 3),
             "worst_5_s_after": round(_worst(rates[_STARTING:], 5) / scenario.able, 3),
-            **{key: run[key] for key in ("files", "failed", "requests", "refused")},
+            **{key: run[key] for key in ("learnt", "files", "failed", "requests", "refused")},
             "refused_share": round(run["refused_share"], 4),
         }
     reached = (
-        number for number, rate in enumerate(adaptive["rates"], 1) if rate >= 0.9 * scenario.able
+        number for number, rate in enumerate(first["rates"], 1) if rate >= 0.9 * scenario.able
     )
     figures["seconds_to_90_percent"] = next(reached, None)
-    figures["adaptive_over_fixed_after"] = round(
-        _mean(adaptive["rates"][_STARTING:]) / known if known else 0.0, 3
+    figures["first_over_later_after"] = round(
+        _mean(first["rates"][_STARTING:]) / known if known else 0.0, 3
     )
     return figures
 
