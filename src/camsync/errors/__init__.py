@@ -16,6 +16,8 @@ The tree::
     |-- PermissionDeniedError (PermissionError)     logged in, but not allowed to do this
     |-- DeviceBusyError                             try again later
     |-- DeviceFaultError                            the device reports an internal error
+    |-- DeviceReplacedError                         another device has its address now
+    |-- DeviceClockError                            the device's clock is wrong
     |-- UnsupportedError                            the device cannot do this
     |   |-- DownloadUnsupportedError                footage cannot be fetched from here
     |   |-- NoCloudPlanError                        the channel has no cloud recording plan
@@ -40,6 +42,7 @@ The tree::
     |   `-- StoreUnavailableError (OSError)         it cannot be reached, read, written or locked
     |-- CatalogueError                              the catalogue of a sync failed
     |   |-- CatalogueUnavailableError (OSError)     it cannot be reached, read or written
+    |   |   `-- CatalogueServerError                its server cannot be reached, or refuses
     |   `-- DamagedCatalogueError                   the file is not what was written
     `-- DownloadError
         |-- ShortReadError (EOFError)               fewer bytes, or less video, than announced
@@ -64,6 +67,7 @@ from ._base import (
 )
 from ._catalogue import (
     CatalogueError,
+    CatalogueServerError,
     CatalogueUnavailableError,
     DamagedCatalogueError,
     DestinationBusyError,
@@ -94,7 +98,9 @@ from ._device import (
     AuthenticationError,
     CertificateError,
     DeviceBusyError,
+    DeviceClockError,
     DeviceFaultError,
+    DeviceReplacedError,
     DeviceTimeoutError,
     DownloadUnsupportedError,
     InsecureAuthenticationError,
@@ -126,6 +132,7 @@ __all__ = [
     "CamsyncError",
     "CancelledError",
     "CatalogueError",
+    "CatalogueServerError",
     "CatalogueUnavailableError",
     "Category",
     "CertificateError",
@@ -140,8 +147,10 @@ __all__ = [
     "DestinationError",
     "DeviceAsleepError",
     "DeviceBusyError",
+    "DeviceClockError",
     "DeviceFaultError",
     "DeviceOfflineError",
+    "DeviceReplacedError",
     "DeviceTimeoutError",
     "DiskFullError",
     "DownloadError",

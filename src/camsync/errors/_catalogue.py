@@ -22,7 +22,17 @@ class CatalogueError(CamsyncError):
 class CatalogueUnavailableError(CatalogueError, OSError):
     """The catalogue cannot be reached, opened, read or written, or somebody blocks it."""
 
-    default_next_step = "check the path or the server, the permissions and the space on the disk"
+    default_next_step = "check the path, the permissions and the space on the disk"
+
+
+class CatalogueServerError(CatalogueUnavailableError):
+    """The server that the catalogue is on cannot be reached, or refuses to work."""
+
+    category = Category.NETWORK
+    default_next_step = (
+        "is the database server running, are host and port correct, does its pg_hba.conf let this "
+        "computer in, and do user, password and database exist?"
+    )
 
 
 class DamagedCatalogueError(CatalogueError):

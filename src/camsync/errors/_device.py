@@ -129,6 +129,20 @@ class DeviceFaultError(CamsyncError):
     default_next_step = "try again; if it stays, check the recorder's disks and log"
 
 
+class DeviceReplacedError(CamsyncError):
+    """Another device answers at the address of the one that was there before."""
+
+    category = Category.DEVICE
+    default_next_step = "if you have exchanged it, all is well; else check the address"
+
+
+class DeviceClockError(CamsyncError):
+    """The device's clock is wrong, so its footage is listed under wrong times."""
+
+    category = Category.DEVICE
+    default_next_step = "set the device's clock, and let it ask a time server (NTP)"
+
+
 class UnsupportedError(CamsyncError):
     """The device or its firmware does not offer this function."""
 

@@ -19,7 +19,7 @@ from ._address import Address, public_addresses
 from ._bulk import Bulk, BulkReply, BulkRequest
 from ._certificate import Certificate, fetch_certificate, fetch_der, read_certificate
 from ._control import Answer, Control
-from ._login import UNAUTHORIZED, Login
+from ._login import UNAUTHORIZED, Guard, Login
 from ._mapping import mapped_errors
 from ._place import is_loopback, read_url
 from ._redirect import MOST_HOPS, STATUSES, Where, read_target, redirect_error
@@ -34,6 +34,7 @@ __all__ = [
     "Answer",
     "BulkReply",
     "Certificate",
+    "Guard",
     "TLSPolicy",
     "Transport",
     "Verify",
@@ -57,6 +58,7 @@ class Transport:
     Args:
         timeout: Seconds to connect, and seconds of silence before giving up.
         allow_basic: Permit Basic login without TLS.
+        guard: Remembers refused logins for other processes, too.
 
     Raises:
         ConfigurationError: A timeout is not positive, or the user name is unusable.
@@ -71,13 +73,15 @@ class Transport:
         tls: TLSPolicy,
         timeout: float | tuple[float, float] = (10.0, 60.0),
         allow_basic: bool = False,
+        guard: Guard | None = None,
     ) -> None:
         timeout = checked_timeout(timeout)
         if tls.chosen and not address.secure:
             msg = "verify= or old_tls= was given, but without https=True there is no TLS"
             raise ConfigurationError(msg, next_step="use https=True (hikvisions://…)")
         self.address = address
-        self.login = Login(username, password, basic_allowed=allow_basic or address.secure)
+        basic = allow_basic or address.secure
+        self.login = Login(username, password, basic_allowed=basic, guard=guard)
         self._tls = tls
         self._timeout = timeout
         self._control = Control(address, tls, timeout)

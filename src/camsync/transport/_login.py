@@ -9,10 +9,12 @@ busy, forbids or sends elsewhere may not have looked at it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import threading
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from .._secret import Secret
@@ -48,6 +50,55 @@ class Reply(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Remembers refused logins beyond one object: for other processes, and for the next run."""
+
+    def check(self) -> None:
+        """Raise `AuthenticationError` if nothing may be sent."""
+        ...
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        """Have one login at a time, whichever process it is of."""
+        ...
+
+    def accepted(self) -> None:
+        """Note that the password was accepted; within `turn`."""
+        ...
+
+    def refused(self) -> None:
+        """Note that the password was refused; within `turn`."""
+        ...
+
+    def explained(self, tries_left: int | None, unlocked: datetime | None) -> str | None:
+        """Note what the device says of the last refusal; outside of `turn`.
+
+        Returns:
+            What the user can do now, if that differs from the usual.
+        """
+        ...
+
+    def insist(self) -> None:
+        """Let the next login pass."""
+        ...
+
+
+class _Unguarded:
+    """Nobody but the login itself remembers anything."""
+
+    def check(self) -> None: ...
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def accepted(self) -> None: ...
+
+    def refused(self) -> None: ...
+
+    def explained(self, tries_left: int | None, unlocked: datetime | None) -> str | None: ...
+
+    def insist(self) -> None: ...
+
+
 R = TypeVar("R", bound=Reply)
 Send = Callable[["Secret | None"], R]
 
@@ -70,15 +121,24 @@ class Login:
 
     Args:
         basic_allowed: Whether Basic may be used when no Digest is on offer.
+        guard: Remembers refusals for other processes, too.
 
     Raises:
         ConfigurationError: The user name or the password cannot be sent in a header.
     """
 
-    def __init__(self, username: str, password: Secret, *, basic_allowed: bool = False) -> None:
+    def __init__(
+        self,
+        username: str,
+        password: Secret,
+        *,
+        basic_allowed: bool = False,
+        guard: Guard | None = None,
+    ) -> None:
         self.username = username
         self._password = password
         self._basic_allowed = basic_allowed
+        self._guard: Guard = guard or _Unguarded()
         self._scheme: Nonce | _Basic | None = None
         self._refusal: AuthenticationError | None = None
         self._lock = threading.Lock()
@@ -121,19 +181,23 @@ class Login:
             return self._renew(method, uri, send, reply, scheme)
 
     def check(self) -> None:
-        """Raise a fresh copy of the refusal, if there was one."""
+        """Raise a fresh copy of the refusal, if there was one, here or in another process."""
         if self._refusal is not None:
             raise copy.copy(self._refusal)
+        self._guard.check()
 
-    def explain(self, refusal: AuthenticationError) -> None:
+    def explain(self, refusal: AuthenticationError, *, tries_left: int | None = None) -> None:
         """Replace the bare refusal by one that says more (locked until when?)."""
         self._refusal = refusal
+        step = self._guard.explained(tries_left, getattr(refusal, "unlock_at", None))
+        refusal.next_step = step or refusal.next_step
 
     def reset(self) -> None:
         """Forget the refusal and the nonce: the next request tries to log in again."""
         with self._lock:
             self._scheme = None
             self._refusal = None
+            self._guard.insist()
 
     def _header(self, scheme: Nonce | _Basic, method: str, uri: str) -> Secret:
         return scheme.header(self.username, self._password, method, uri)
@@ -153,7 +217,7 @@ class Login:
 
     def _renew(self, method: str, uri: str, send: Send[R], reply: R, used: Nonce | _Basic) -> R:
         """Answer a 401 to a login that had worked: the nonce is old, or the password changed."""
-        self.check()
+        self._check(reply)
         current = self._scheme
         if current is not None and current is not used:  # renewed while this thread waited
             reply.discard()
@@ -162,7 +226,21 @@ class Login:
                 return reply
         return self._attempt(method, uri, send, reply)
 
+    def _check(self, reply: R) -> None:
+        """Look again, now that an answer has come: others may have been refused meanwhile."""
+        try:
+            self.check()
+        except AuthenticationError:
+            reply.discard()
+            raise
+
     def _attempt(self, method: str, uri: str, send: Send[R], reply: R) -> R:
+        """Log in, while no other process does: what it learns is known before this one sends."""
+        with self._guard.turn():
+            self._check(reply)
+            return self._answer(method, uri, send, reply)
+
+    def _answer(self, method: str, uri: str, send: Send[R], reply: R) -> R:
         """Try with a fresh nonce, and once more if the device calls that one stale.
 
         The lock is held: no other thread can use this nonce out of order meanwhile.
@@ -177,6 +255,8 @@ class Login:
                 # A nonce that is not proven is not kept: a 401 to it could not be told from a refusal.
                 scheme.proven = reply.status in _PROVING
                 self._scheme = scheme if scheme.proven else None
+                if scheme.proven:
+                    self._guard.accepted()
                 return reply
             fresh = choose(parse_challenges(reply.challenges))
             if fresh is None or not fresh.stale:
@@ -199,6 +279,7 @@ class Login:
     def _refuse(self, reply: R) -> R:
         message = f"the device refuses the login of {self.username!r}"
         self._refusal = AuthenticationError(message, http_status=UNAUTHORIZED)
+        self._guard.refused()
         return reply
 
     def _scheme_for(self, challenges: Sequence[Challenge]) -> Nonce | _Basic:

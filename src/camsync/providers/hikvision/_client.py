@@ -173,7 +173,8 @@ class IsapiClient:
             except CamsyncError as error:
                 _log.info("the lock state is not known: %s", error.message)
         refusal = login_error(self.transport.login.username, state)
-        self.transport.login.explain(refusal)
+        left = None if state is None else state.tries_left
+        self.transport.login.explain(refusal, tries_left=left)
         return refusal
 
 

@@ -17,6 +17,7 @@ from ..._time import UTC, DeviceClock, WireTime, ZMeaning, round_offset, utcnow
 from ..._zone import DeviceZone
 from ...models import DeviceKind
 from . import _xml
+from ._matches import Match
 
 
 _MARGIN = dt.timedelta(minutes=5)
@@ -29,6 +30,20 @@ _ZONE_SLACK = dt.timedelta(minutes=2)
 
 Look = Callable[[dt.datetime, dt.datetime], "Sequence[tuple[dt.datetime, dt.datetime]]"]
 """Asks the device for segments between two wire times; returns their naive (start, end)."""
+
+
+def look_with(matches: Callable[[str, str, str], list[Match]], track: str) -> Look:
+    """Return a `Look` at one track that leaves out times with a real offset: they decide nothing."""
+
+    def look(start: dt.datetime, end: dt.datetime) -> list[tuple[dt.datetime, dt.datetime]]:
+        wire = (f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (start, end))
+        pairs = [
+            (WireTime.parse(match.start), WireTime.parse(match.end))
+            for match in matches(track, *wire)
+        ]
+        return [(first.wall, last.wall) for first, last in pairs if first.offset is None]
+
+    return look
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 
 from ..._cancel import CancelToken
 from ...errors import ConfigurationError
@@ -12,10 +14,16 @@ from ._client import IsapiClient
 from ._inventory import Lists, read_device
 
 
+_JUST_NOW = 60.0
+_log = logging.getLogger("camsync.hikvision")
+
+
 class Facts:
-    """Asks each fact once and keeps it. Thread-safe.
+    """Asks each fact once and keeps it, until another device answers. Thread-safe.
 
     Attributes:
+        serial: Of the device that answers, or None if it is to be asked (again).
+        replaced: Of the device that was there before; None while it is the first.
         sub_stream: Whether the sub stream is recorded too; None until `ask_sub_stream`.
         lock: Held while a fact is asked; taken after the locks of clock and search, never before.
     """
@@ -24,6 +32,9 @@ class Facts:
         self._client = client
         self.lock = threading.RLock()
         self.serial: DeviceId | None = None
+        self.replaced: DeviceId | None = None
+        self._last: DeviceId | None = None
+        self._identified = -_JUST_NOW  # when, for `just_identified`
         self.sub_stream: bool | None = None
         self._lists: Lists | None = None
 
@@ -37,13 +48,39 @@ class Facts:
             CamsyncError: The device cannot be asked.
         """
         with self.lock:
-            if self.serial is None:
-                self.serial = read_device(self._identify(cancel)).id
             own = self.serial
+            if own is None:
+                own = read_device(self.identify(cancel)).id
+                self.note_identified()
         if wanted not in {None, own}:
             msg = f"this connection leads to {own}, not to {wanted}"
             raise ConfigurationError(msg, next_step="use the provider of that device")
         return own
+
+    def identify(self, cancel: CancelToken | None = None) -> _xml.Element:
+        """Ask which device this is, and forget what was known of another one.
+
+        Recorders are exchanged, and the new one gets the old one's address.
+        """
+        with self.lock:
+            root = self._identify(cancel)
+            self.serial, last = read_device(root).id, self._last
+            self._last = self.serial
+            if last is not None and last != self.serial:
+                _log.warning("another device answers now: %s instead of %s", self.serial, last)
+                self.replaced, self.sub_stream, self._lists = last, None, None
+            return root
+
+    def note_identified(self) -> None:
+        """Note that somebody has just asked, so that the next one need not."""
+        with self.lock:
+            self._identified = time.monotonic()
+
+    def just_identified(self) -> bool:
+        """Whether nobody has made use yet of the last look, and it was a moment ago."""
+        with self.lock:
+            looked, self._identified = self._identified, -_JUST_NOW
+            return time.monotonic() - looked < _JUST_NOW
 
     def _identify(self, cancel: CancelToken | None) -> _xml.Element:
         path = "System/deviceInfo"

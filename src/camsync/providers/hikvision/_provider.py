@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import threading
-import time
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +14,7 @@ from ..._cancel import CancelToken
 from ..._retry import RetryPolicy, as_policy
 from ..._scrub import Scrubber
 from ..._secret import Secret
-from ..._time import DeviceClock, TimeSpan, WireTime, ZMeaning, utcnow
+from ..._time import DeviceClock, TimeSpan, utcnow
 from ..._zone import parse_timezone
 from ...errors import ConfigurationError, RecordingNotFoundError
 from ...models import (
@@ -25,15 +22,15 @@ from ...models import (
     Channel,
     Check,
     Device,
+    DeviceId,
     Recording,
     RecordingKey,
     RecordingKind,
     Volume,
 )
 from ...models._given import as_channel
-from ...transport import Address, TLSPolicy, Transport, Verify
+from ...transport import Address, Guard, TLSPolicy, Transport, Verify
 from ._client import IsapiClient
-from ._clock import Look, given_meaning, measure_meaning, read_time, zone_of
 from ._diagnose import Diagnosis
 from ._dialect import recall_dialect, remember_dialect
 from ._download import Downloader, IsapiStream
@@ -43,13 +40,11 @@ from ._inventory import PROVIDER, read_channels, read_device, read_volumes, trac
 from ._matches import Maker
 from ._observed import observe
 from ._search import Searcher
+from ._timekeeper import Timekeeper
 
 
-_log = logging.getLogger("camsync.hikvision")
 TimeMode = Literal["auto", "local", "utc"]
 SETTLE = dt.timedelta(seconds=120)
-_LOOKS = 3
-_CLOCK_LIFE = 3600.0
 _AROUND = dt.timedelta(hours=2)
 _BASE = Capability.SEARCH | Capability.DOWNLOAD | Capability.STORAGE | Capability.DAYS
 
@@ -84,6 +79,7 @@ class HikvisionISAPI:
         settle: How long after its end a recording still counts as in progress.
         retry: For connection trouble and a busy device.
         learnt: What `learnt` gave earlier: hints that save questions, and are checked.
+        guard: Remembers a refused login for other processes; `camsync.connect` gives one.
 
     Raises:
         ConfigurationError: An argument is unusable.
@@ -108,14 +104,13 @@ class HikvisionISAPI:
         settle: dt.timedelta = SETTLE,
         retry: RetryPolicy | None = None,
         learnt: Mapping[str, Any] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         # First of all: tracebacks can show arguments, and people paste whole URLs as a host.
         password, place, host = Secret.of(password), Secret.of(host), ""
         if time_mode not in {"auto", "local", "utc"}:
             msg = f"time_mode must be 'auto', 'local' or 'utc', not {time_mode!r}"
             raise ConfigurationError(msg)
-        self._timezone = parse_timezone(timezone)
-        self._time_mode = time_mode
         self._settle = settle
         transport = Transport(
             Address.of(place, port, secure=https),
@@ -124,6 +119,7 @@ class HikvisionISAPI:
             tls=TLSPolicy.of(verify, old=old_tls),
             timeout=timeout,
             allow_basic=allow_basic,
+            guard=guard,
         )
         self._client = IsapiClient(transport, as_policy(retry, RetryPolicy(attempts=3, total=60.0)))
         self._facts = Facts(self._client)
@@ -131,10 +127,14 @@ class HikvisionISAPI:
             self._client, lambda: self._facts.lists().kind, recall_dialect(learnt or {})
         )
         self._downloader = Downloader(self._client)
-        # Locks are taken in this order, never the other way round: clock, search, facts.
-        self._clock_lock = threading.RLock()
-        self._clock: DeviceClock | None = None
-        self._clock_read = 0.0
+        self._times = Timekeeper(
+            self._client,
+            self._facts,
+            self._searcher,
+            zone=parse_timezone(timezone),
+            mode=time_mode,
+            learnt=learnt or {},
+        )
 
     @property
     def capabilities(self) -> Capability:
@@ -146,9 +146,17 @@ class HikvisionISAPI:
         return _BASE | (Capability.SUB_STREAM if self._facts.sub_stream else Capability.NONE)
 
     @property
+    def replaced(self) -> DeviceId | None:
+        """The device that was at this address before the present one, as long as this object lives.
+
+        None while it is still the first. Noticed by `devices`, `channels` and once an hour.
+        """
+        return self._facts.replaced
+
+    @property
     def learnt(self) -> Mapping[str, Any]:
         """What was found out about the device so far, as JSON values for a profile."""
-        return remember_dialect(self._searcher.dialect)
+        return {**remember_dialect(self._searcher.dialect), **self._times.learnt}
 
     def devices(self) -> Sequence[Device]:
         """Return the one device behind this address, freshly asked.
@@ -157,22 +165,26 @@ class HikvisionISAPI:
             AuthenticationError: The login is refused.
             CamsyncError: The device cannot be reached or makes no sense.
         """
-        root = self._client.get("System/deviceInfo")
-        device = read_device(root, self._facts.lists().kind)
-        self._facts.serial = device.id
-        return (device,)
+        root = self._times.identify()
+        self._facts.note_identified()
+        return (read_device(root, self._facts.lists().kind),)
 
     def channels(self, device: Device | None = None) -> Sequence[Channel]:
         """List the channels, freshly asked, ordered by number; offline ones included.
 
         The union of analog inputs and network channels: most devices refuse one of the two
-        lists, and that is normal.
+        lists, and that is normal. Which device this is is asked, too: if it is another one than
+        before, all that was known is forgotten, and `replaced` says so.
 
         Raises:
             ConfigurationError: *device* is another one.
             CamsyncError: The device cannot be asked.
         """
-        own = self._facts.own(device.id if device else None)
+        if not self._facts.just_identified():
+            self._times.identify()
+        return self._channels(self._facts.own(device.id if device else None))
+
+    def _channels(self, own: DeviceId) -> tuple[Channel, ...]:
         with self._facts.lock:
             lists, sub_stream = self._facts.fresh_lists(), self._facts.ask_sub_stream()
         return tuple(read_channels(lists, own, sub_stream=sub_stream))
@@ -188,25 +200,20 @@ class HikvisionISAPI:
         own = self._facts.own(device.id if device else None)
         return tuple(read_volumes(self._client.get("ContentMgmt/Storage"), own))
 
-    def clock(self) -> DeviceClock:
-        """Return what is known about the device's clock, freshly read.
+    def clock(self, *, fresh: bool = True) -> DeviceClock:
+        """Return what is known about the device's clock.
 
         What ``Z`` means is measured with one to three searches, unless *time_mode* says it.
         `search` does this once, and reads the zone again every hour.
 
+        Args:
+            fresh: Ask now. False gives what `search` goes by, at most an hour old: that costs
+                nothing where a search follows.
+
         Raises:
             CamsyncError: The device cannot be asked, or its time makes no sense.
         """
-        with self._clock_lock:
-            clock = self._read_clock()
-            if self._time_mode != "auto":
-                clock = given_meaning(clock, ZMeaning(self._time_mode))
-            else:
-                clock = measure_meaning(clock, self._facts.lists().kind, self._looks())
-            if not clock.certain:
-                _log.warning("the times of recordings may be off: %s", clock.reason)
-            self._clock, self._clock_read = clock, time.monotonic()
-            return clock
+        return self._times.fresh() if fresh else self._times.known()
 
     def search(
         self,
@@ -224,7 +231,7 @@ class HikvisionISAPI:
             ConfigurationError: The channel belongs to another device.
             CamsyncError: The device cannot be asked. What was yielded before stays valid.
         """
-        clock = self._known_clock()
+        clock = self._times.known()
         own = self._facts.own(as_channel(channel).device)
         maker = Maker(
             device=own,
@@ -270,7 +277,7 @@ class HikvisionISAPI:
         channel = Channel(
             device=key.device, id=key.channel, name="", tracks=(f"{key.channel}{key.stream}",)
         )
-        named = [one for one in self.channels() if one.id == key.channel]
+        named = [one for one in self._channels(key.device) if one.id == key.channel]
         if named:
             channel = attrs.evolve(channel, name=named[0].name)
         around = TimeSpan(key.start, key.start + dt.timedelta(seconds=1)).padded(_AROUND)
@@ -344,36 +351,3 @@ class HikvisionISAPI:
             return "<HikvisionISAPI, not made>"
         known = f" {self._facts.serial}" if self._facts.serial else ""
         return f"<HikvisionISAPI {self._client.transport.address}{known}>"
-
-    def _read_clock(self) -> DeviceClock:
-        return zone_of(read_time(self._client.get("System/time")), self._timezone)
-
-    def _known_clock(self) -> DeviceClock:
-        """Return the clock; read again when it is old, since a measured offset ends with summer."""
-        with self._clock_lock:
-            known = self._clock
-            if known is not None and time.monotonic() - self._clock_read <= _CLOCK_LIFE:
-                return known
-            if known is None or not known.certain:
-                return self.clock()
-            self._facts.serial = None  # by now another device may have this address
-            fresh = attrs.evolve(self._read_clock(), z_means=known.z_means, reason=known.reason)
-            self._clock, self._clock_read = fresh, time.monotonic()
-            return fresh
-
-    def _looks(self) -> list[Look]:
-        """Return searches for `measure_meaning`: online channels first."""
-        listed = read_channels(self._facts.lists(), self._facts.own())
-        likely = sorted(listed, key=lambda channel: channel.online is False)[:_LOOKS]
-        return [self._look(channel.tracks[0]) for channel in likely]
-
-    def _look(self, track_id: str) -> Look:
-        def look(start: dt.datetime, end: dt.datetime) -> list[tuple[dt.datetime, dt.datetime]]:
-            wire = (f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (start, end))
-            pairs = [
-                (WireTime.parse(match.start), WireTime.parse(match.end))
-                for match in self._searcher.matches(track_id, *wire)
-            ]
-            return [(first.wall, last.wall) for first, last in pairs if first.offset is None]
-
-        return look

@@ -73,6 +73,11 @@ class Searcher:
         """The dialect that is understood, or None before the first answer."""
         return self._dialect
 
+    def forget(self) -> None:
+        """Find out the dialect anew: another device answers."""
+        with self._lock:
+            self._hint, self._dialect, self._proven = None, None, False
+
     def windows(
         self, track: str, span: TimeSpan, clock: DeviceClock
     ) -> Iterator[tuple[TimeSpan, list[Match]]]:

@@ -12,18 +12,19 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from ._places import config_folder
-from ._secret import Secret
-from ._url import ProviderUrl, read_url
-from .credentials import Credential, CredentialName, CredentialStore, first_of
-from .errors import (
+from .._places import config_folder
+from .._secret import Secret
+from .._url import ProviderUrl, read_url
+from ..credentials import Credential, CredentialName, CredentialStore, first_of
+from ..errors import (
     ConfigurationError,
     CredentialNotFoundError,
     MissingKeyError,
     ProfileNotFoundError,
 )
-from .profiles import Profile, Profiles
-from .provider import Provider
+from ..profiles import Profile, Profiles
+from ..provider import Provider
+from . import _refused
 
 
 _TABLE = {
@@ -44,6 +45,8 @@ _STORES = {
     "keyring": "camsync.credentials.keyring:KeyringStore",
     "file": "camsync.credentials.file:EncryptedFileStore",
 }
+_LOCKING = frozenset({"hikvision"})
+"""Whose accounts are locked after some refused logins: those get a guard."""
 STORE_VARIABLE = "CAMSYNC_STORE"
 KEY_VARIABLE = "CAMSYNC_KEY"
 KEY_FILE_VARIABLE = "CAMSYNC_KEY_FILE"
@@ -169,6 +172,10 @@ def connect(
 ) -> Provider:
     """Make the provider for *url*. Nothing is sent before its first method call.
 
+    A password that a recorder has refused is not sent to it again for a while, whichever process
+    wants to: an hour, then twice as long each time up to a day; a day at once when the recorder
+    says that two tries or fewer are left. Another password is sent at once.
+
     Args:
         url:
             ``hikvision://front-shop`` (a profile, see ``camsync login``) or
@@ -201,9 +208,14 @@ def connect_to(
     password: str | Secret | None = None,
     store: CredentialStore | str | None = None,
     owner: str | None = None,
+    insist: bool = False,
     **options: Any,
 ) -> Provider:
-    """Make the provider for what `resolve` has found; see `connect`."""
+    """Make the provider for what `resolve` has found; see `connect`.
+
+    Args:
+        insist: Send the password once even if it was refused not long ago.
+    """
     password = None if password is None else Secret.of(password)
     if "app_secret" in options:
         options.clear()  # tracebacks can show them
@@ -215,9 +227,27 @@ def connect_to(
         credential = credential_for(target, store, owner=owner)
     else:
         credential = Credential(username=_username(target), secret=password)
+    if target.url.provider in _LOCKING:
+        given.setdefault("guard", _guard(target, credential, given, insist=insist))
     module, _, attribute = _TABLE[target.url.provider].partition(":")
     factory = cast("_Factory", getattr(importlib.import_module(module), attribute))
     return factory(target.host, credential.username, credential.secret, **given)
+
+
+def _guard(
+    target: Target, credential: Credential, given: Mapping[str, Any], *, insist: bool
+) -> _refused.Guard:
+    """Return what remembers a refused login from one process to the next."""
+    kind, host = target.url.provider, target.host
+    port = given.get("port") or (443 if given.get("https") else 80)
+    shown = f"[{host}]" if ":" in host else host
+    named = None if target.profile is None else target.profile.name
+    return _refused.Guard(
+        f"{kind}://{credential.username}@{shown}:{port}",
+        credential.secret,
+        command=f"camsync login {named or target.url}",
+        insist=insist,
+    )
 
 
 def credential_for(
