@@ -1,4 +1,4 @@
-"""Figures as words for people. Pure."""
+"""Figures and kinds of things as words for people. Pure."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def size_text(size: float | None) -> str:
         return f"{size:.0f} B"
     power = min((int(size).bit_length() - 1) // 10, len(_UNITS))
     return f"{size / _STEP**power:.1f} {_UNITS[power - 1]}"
+
+
+def kind_of(value: object) -> str:
+    """Return what somebody has handed in, for a message that says what is needed instead."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._files import sweep_tree, writable
+from ._files import require_space, sweep_tree, writable
 from ._limiter import Limiter
 from ._options import MIN_FREE
 from ._paths import camera_name
@@ -15,6 +15,7 @@ __all__ = [
     "camera_name",
     "download",
     "download_many",
+    "require_space",
     "sweep_tree",
     "writable",
 ]

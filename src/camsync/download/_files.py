@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from .._cancel import CancelToken, check_cancelled
+from .._words import size_text
 from ..errors import CamsyncError, DestinationError, DiskFullError
 
 
@@ -83,7 +84,8 @@ def require_space(folder: Path, needed: int, reserve: int) -> None:
         free = shutil.disk_usage(folder).free
     if free < needed + reserve:
         msg = (
-            f"{folder} has {free} bytes free, but {needed} are needed and {reserve} kept in reserve"
+            f"{folder} has {size_text(free)} free, but {size_text(needed)} are needed"
+            f" and {size_text(reserve)} kept in reserve"
         )
         raise DiskFullError(msg, needed=needed + reserve, free=free)
 
@@ -142,6 +144,21 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def keep(path: Path) -> None:
+    """Make a file durable that was found: a run may have been killed just after it was named.
+
+    Raises:
+        DestinationError: It cannot be read.
+    """
+    with disk_errors(path):
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(path.parent)
+
+
 class PartFile:
     """A hidden file beside *final*: created exclusively, locked, gone when the block ends.
 
@@ -173,8 +190,11 @@ class PartFile:
     ) -> None:
         if os.name == "nt":  # pragma: no cover - an open file cannot be removed there
             self.close()
-        with disk_errors(self.path):
-            self.path.unlink(missing_ok=True)
+        with disk_errors(self.path), contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+            # Else a power cut could bring it back for good; not worth an error, for it is gone now.
+            with contextlib.suppress(DestinationError, DiskFullError):
+                sync_folder(self.path.parent)
         self.close()
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from ..models import Codec, Downloaded, Recording, Stage
 from ..provider import Provider
 from ._engine import Fetch
 from ._existing import Shelf, end_of, mark
-from ._files import PartFile, make_folder, require_space, sweep
+from ._files import PartFile, keep, make_folder, require_space, sweep
 from ._options import Options, media_stage
 from ._paths import EXTENSIONS, Names, names
 from ._progress import Reporter
@@ -69,6 +69,7 @@ class Job:
         existing = shelf.find()
         if existing is not None:
             sweep(existing.path)
+            keep(existing.path)
             return existing
         target = self._free_place(shelf)
         make_folder(target.parent)
@@ -163,6 +164,7 @@ class Job:
             except FileExistsError:
                 found = shelf.recognise(path)
                 if found is not None and shelf.is_whole(found):
+                    keep(path)
                     return found
                 if found is None:
                     continue

@@ -8,7 +8,6 @@ can lead out of the destination. A template is checked as a whole before anythin
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 import string
 
@@ -20,26 +19,27 @@ import attrs
 from ..errors import ConfigurationError
 from ..models import Recording
 from ._paths import (
+    DIRECTIVE,
     EXTENSIONS,
+    TIME,
     Container,
     Names,
     ascii_slug,
     camera_name,
+    digest,
     exact_slug,
     is_plain,
     is_reserved,
     item_slug,
     key8,
+    names_of,
     safe_join,
+    time_text,
 )
 
 
 DEFAULT = "{camera}/{camera}_{start:%Y%m%d_%H%M%S}"
 """The layout that is used when none is given."""
-
-_TIME = "%Y%m%d_%H%M%S"
-_DIRECTIVE = re.compile(r"%([YymdHMSjGVuwUWz])")
-"""What every system's strftime knows, without the words of a language."""
 
 _PADDED = re.compile(r"0?[1-9]")
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", re.ASCII)
@@ -150,7 +150,9 @@ class Layout:
 
         def value(piece: _Piece) -> str:
             if piece.field in _TIMES:
-                return _time(getattr(recording, piece.field).astimezone(zone), piece.form)
+                return time_text(
+                    getattr(recording, piece.field).astimezone(zone), piece.form or TIME
+                )
             if piece.field == "camera" and camera is not None:
                 return safe_join(Path(), camera).name
             return _WORDS[piece.field](recording).zfill(int(piece.form or 0))
@@ -158,17 +160,10 @@ class Layout:
         *folders, stem = (_tamed(part) for part in self._fill(value).split("/"))
         folder = safe_join(dest, *folders)
         safe_join(folder, stem)
-        if container == "original":
-            name = stem if self.tells else f"{stem}_{key8(recording)}"
-            return Names(folder=folder, stem=name, telling=True)
         if self.tells:
-            return Names(folder=folder, stem=stem)
-        return Names(
-            folder=folder,
-            stem=stem,
-            spare=f"{stem}_{item_slug(recording)}",
-            last=f"{stem}_{key8(recording)}",
-        )
+            return Names(folder=folder, stem=stem, telling=container == "original")
+        found = names_of(recording, folder, stem, container)
+        return found if found.telling else attrs.evolve(found, last=f"{stem}_{key8(recording)}")
 
 
 def _wrong(piece: _Piece, conversion: str | None) -> str:
@@ -178,7 +173,7 @@ def _wrong(piece: _Piece, conversion: str | None) -> str:
     if conversion:
         return f"{{{piece.field}}} takes no conversion"
     if piece.field in _TIMES:
-        rest = _DIRECTIVE.sub("", piece.form)
+        rest = DIRECTIVE.sub("", piece.form)
         odd = "%" in rest or "{" in rest
         return f"{piece.form!r} is no form for a time in a name" if odd else ""
     fits = not piece.form or (piece.field == "channel" and _PADDED.fullmatch(piece.form))
@@ -201,15 +196,7 @@ def _wrong_path(text: str) -> str:
 
 
 def _sample(piece: _Piece) -> str:
-    return _time(_SAMPLE, piece.form) if piece.field in _TIMES else "x"
-
-
-def _time(moment: dt.datetime, form: str) -> str:
-    # strftime's %Y does not pad the year on every platform
-    return _DIRECTIVE.sub(
-        lambda match: f"{moment.year:04d}" if match[1] == "Y" else moment.strftime(match[0]),
-        form or _TIME,
-    )
+    return time_text(_SAMPLE, piece.form or TIME) if piece.field in _TIMES else "x"
 
 
 def _length(part: str) -> int:
@@ -219,9 +206,8 @@ def _length(part: str) -> int:
 def _tamed(part: str) -> str:
     """Return a part that any system can hold: a device's words must not make a file unnameable."""
     if _length(part) > _LONGEST:
-        digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         kept = part.encode("utf-8", "surrogatepass")[: _LONGEST - 9].decode("utf-8", "ignore")
-        part = f"{kept}-{digest}"
+        part = f"{kept}-{digest(part)}"
     return f"{part}-" if is_reserved(part) else part
 
 

@@ -21,6 +21,9 @@ from ..errors import ConfigurationError
 
 _RATES = "use a number such as 500k or 2M, or 'off'"
 _ENTRY = re.compile(r"(\d{1,2}):(\d{2}),(\S+)", re.ASCII)
+_LONGEST = 60
+"""Characters of a wrong word that an error repeats."""
+
 _BURST = 0.1
 """Seconds' worth of bytes that may come at once after a rest."""
 
@@ -43,13 +46,13 @@ def parse_rate(text: str) -> float | None:
     try:
         return _checked(parse_size(word), text)
     except ConfigurationError as error:
-        msg = f"{text!r} is no limit in bytes a second"
+        msg = f"{text[:_LONGEST]!r} is no limit in bytes a second"
         raise ConfigurationError(msg, next_step=_RATES) from error
 
 
 def _checked(rate: float, given: object) -> float:
     if not (math.isfinite(rate) and rate > 0):
-        msg = f"{given!r} is no limit in bytes a second"
+        msg = f"{repr(given)[:_LONGEST]} is no limit in bytes a second"
         raise ConfigurationError(msg, next_step=_RATES)
     return rate
 
@@ -102,9 +105,9 @@ def _entry(word: str) -> tuple[dt.time, float | None]:
         if match is not None:
             return dt.time(int(match[1]), int(match[2])), parse_rate(match[3])
     except ValueError as error:
-        msg = f"{word!r} is no line of a timetable: {error}"
+        msg = f"{word[:_LONGEST]!r} is no line of a timetable: {error}"
         raise ConfigurationError(msg, next_step=_EXAMPLE) from error
-    msg = f"{word!r} is no line of a timetable"
+    msg = f"{word[:_LONGEST]!r} is no line of a timetable"
     raise ConfigurationError(msg, next_step=_EXAMPLE)
 
 

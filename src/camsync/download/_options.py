@@ -14,6 +14,7 @@ import attrs
 
 from .._cancel import CancelToken
 from .._retry import RetryPolicy
+from .._words import kind_of
 from ..errors import ConfigurationError, MissingExtraError
 from ..models import Progress, Recording, RecordingKey
 from ._layout import DEFAULT, Layout
@@ -40,10 +41,6 @@ def _has_method(value: object, name: str) -> bool:
     return callable(getattr(value, name, None)) and not isinstance(value, type)
 
 
-def _kind(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
-
-
 def _as_container(value: str) -> Container:
     if value == "mp4":
         media_stage()
@@ -58,7 +55,7 @@ def _as_path(value: str | os.PathLike[str]) -> Path:
     try:
         path = Path(value)
     except TypeError as error:
-        msg = f"dest must be a path, not {_kind(value)}"
+        msg = f"dest must be a path, not {kind_of(value)}"
         raise ConfigurationError(msg) from error
     if "\0" in str(path):
         msg = "dest holds a NUL character"
@@ -71,13 +68,13 @@ def _as_layout(value: Any) -> Layout | None:
         return value
     if isinstance(value, str):
         return Layout.parse(value)
-    msg = f"layout must be text, not {_kind(value)}"
+    msg = f"layout must be text, not {kind_of(value)}"
     raise ConfigurationError(msg, next_step=f"for example {DEFAULT!r}")
 
 
 def _is_size(_instance: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, int):
-        msg = f"min_free must be a whole number of bytes, not {_kind(value)}"
+        msg = f"min_free must be a whole number of bytes, not {kind_of(value)}"
         raise ConfigurationError(msg)
     if value < 0:
         msg = f"min_free must not be negative, but is {value}"
@@ -86,25 +83,25 @@ def _is_size(_instance: object, _attribute: object, value: Any) -> None:
 
 def _is_zone(_instance: object, _attribute: object, value: Any) -> None:
     if value is not None and not isinstance(value, dt.tzinfo):
-        msg = f"timezone must be a tzinfo, not {_kind(value)}"
+        msg = f"timezone must be a tzinfo, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use zoneinfo.ZoneInfo('Europe/Berlin')")
 
 
 def _is_callback(_instance: object, _attribute: object, value: Any) -> None:
     if value is not None and not callable(value):
-        msg = f"on_event must be a function that takes a Progress, not {_kind(value)}"
+        msg = f"on_event must be a function that takes a Progress, not {kind_of(value)}"
         raise ConfigurationError(msg)
 
 
 def _is_token(_instance: object, _attribute: object, value: Any) -> None:
     if value is not None and not _has_method(value, "is_set"):
-        msg = f"cancel must have a method is_set(), but is {_kind(value)}"
+        msg = f"cancel must have a method is_set(), but is {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use a threading.Event()")
 
 
 def _is_policy(_instance: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, RetryPolicy):
-        msg = f"retry must be a RetryPolicy, not {_kind(value)}"
+        msg = f"retry must be a RetryPolicy, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use camsync.RetryPolicy(attempts=3)")
 
 
@@ -146,7 +143,7 @@ class Options:
 def check_provider(value: object) -> None:
     """Raise `ConfigurationError` if *value* cannot open recordings."""
     if not _has_method(value, "open"):
-        msg = f"provider must be an object with a method open(), but is {_kind(value)}"
+        msg = f"provider must be an object with a method open(), but is {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use what camsync.connect(url) returns")
 
 
@@ -159,7 +156,7 @@ def check_recording(value: object) -> None:
         step = "provider.locate(key) finds the recording of a RecordingKey"
     elif isinstance(value, Iterable):
         step = "use download_many for more than one recording"
-    msg = f"expected a Recording, not {_kind(value)}"
+    msg = f"expected a Recording, not {kind_of(value)}"
     raise ConfigurationError(msg, next_step=step)
 
 
@@ -172,7 +169,7 @@ def check_recordings(value: object) -> None:
         msg = "expected several recordings, not one Recording"
         raise ConfigurationError(msg, next_step="use download, or give it in a list")
     if isinstance(value, (RecordingKey, str)) or not isinstance(value, Iterable):
-        msg = f"expected an iterable of Recording, not {_kind(value)}"
+        msg = f"expected an iterable of Recording, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step="give what provider.search(channel, span) returns")
     if isinstance(value, Sequence):
         for each in value:

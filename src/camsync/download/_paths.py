@@ -32,6 +32,10 @@ _FILE_SUFFIXES = {
     "original": frozenset({".ps", ".mpg", ".mpeg", ".ts", ".mp4"}),
 }
 
+TIME = "%Y%m%d_%H%M%S"
+DIRECTIVE = re.compile(r"%([YymdHMSjGVuwUWz])")
+"""What every system's strftime knows, without the words of a language."""
+
 _LONGEST_SLUG = 40
 _LONGEST_ITEM = 32
 _DIGEST = 8
@@ -110,7 +114,7 @@ def item_slug(recording: Recording) -> str:
     """
     if recording.key.item:
         return exact_slug(recording.key.item)
-    return f"{_digits(recording.key.start)}Z".replace("_", "T")
+    return f"{time_text(recording.key.start, '%Y%m%dT%H%M%S')}Z"
 
 
 def exact_slug(text: str) -> str:
@@ -118,13 +122,20 @@ def exact_slug(text: str) -> str:
     slug = ascii_slug(text, _LONGEST_ITEM)
     if slug == text:
         return slug
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{slug}-{digest}" if slug else digest
+    return f"{slug}-{digest(text)}" if slug else digest(text)
 
 
-def _digits(moment: dt.datetime) -> str:
+def digest(text: str) -> str:
+    """Return what stands in a name for a text that cannot."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+
+
+def time_text(moment: dt.datetime, form: str = TIME) -> str:
+    """Return a time as it stands in names; *form* is made of `DIRECTIVE`."""
     # strftime's %Y does not pad the year on every platform
-    return f"{moment.year:04d}{moment:%m%d_%H%M%S}"
+    return DIRECTIVE.sub(
+        lambda match: f"{moment.year:04d}" if match[1] == "Y" else moment.strftime(match[0]), form
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -201,8 +212,12 @@ def names(
         return Names(folder=dest.parent, stem=dest.stem, suffix=dest.suffix)
     local = recording.local_start if timezone is None else recording.start.astimezone(timezone)
     camera = camera_name(recording) if camera is None else camera
-    stem = f"{camera}_{_digits(local)}"
-    folder = safe_join(dest, camera)
+    stem = f"{camera}_{time_text(local)}"
+    return names_of(recording, safe_join(dest, camera), stem, container)
+
+
+def names_of(recording: Recording, folder: Path, stem: str, container: Container) -> Names:
+    """Say what *recording* may be called in *folder*, by a *stem* that another one may have, too."""
     if container == "original":
         return Names(folder=folder, stem=f"{stem}_{key8(recording)}", telling=True)
     return Names(folder=folder, stem=stem, spare=f"{stem}_{item_slug(recording)}")

@@ -7,6 +7,7 @@ import time
 
 from collections.abc import Callable
 
+from .._rate import Rate
 from ..models import Progress, Recording, Stage
 
 
@@ -14,9 +15,6 @@ _log = logging.getLogger("camsync.download")
 
 _INTERVAL = 0.25
 """Seconds between two events of a file that is on its way."""
-
-_SMOOTHING = 0.3
-"""Weight of the newest measurement in the rate."""
 
 
 class Reporter:
@@ -39,7 +37,7 @@ class Reporter:
         self._complained = False
         self._done = 0
         self._total: int | None = None
-        self._rate = 0.0
+        self._rate = Rate()
         self._stage: Stage | None = None
         self._last = (0.0, 0)
 
@@ -52,19 +50,13 @@ class Reporter:
         now = self._clock()
         then, before = self._last
         if stage is not self._stage or done < before:
-            self._stage, self._rate, self._last = stage, 0.0, (now, done)
+            self._stage, self._rate, self._last = stage, Rate(), (now, done)
         elif now - then < _INTERVAL and done != total:
             return
         else:
-            self._measure(now - then, done - before)
+            self._rate.measured(done - before, now - then)
             self._last = (now, done)
         self._send(stage)
-
-    def _measure(self, seconds: float, count: int) -> None:
-        if seconds > 0:
-            rate = count / seconds
-            weight = _SMOOTHING if self._rate else 1.0
-            self._rate += weight * (rate - self._rate)
 
     def tell(self, stage: Stage, message: str = "") -> None:
         """Tell that something has happened."""
@@ -73,7 +65,7 @@ class Reporter:
 
     def fail(self, message: str) -> None:
         """Tell that it has failed: of all bytes that came, none are kept."""
-        self._done, self._rate = 0, 0.0
+        self._done, self._rate = 0, Rate()
         self.tell(Stage.FAILED, message)
 
     def _send(self, stage: Stage, message: str = "") -> None:
@@ -85,8 +77,8 @@ class Reporter:
             recording=self._recording,
             bytes_done=self._done,
             bytes_total=self._total,
-            rate=self._rate,
-            eta=left / self._rate if left is not None and self._rate else None,
+            rate=self._rate.value,
+            eta=self._rate.seconds_for(left),
             file_index=self._index,
             file_count=self._count,
             message=message,

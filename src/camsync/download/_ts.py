@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import CorruptMediaError
 from ..models import Codec
-from ._walk import CLOCK, _time_stamp
+from ._stream import CLOCK, LONGEST_STEP, StreamSummary, Ticks, time_stamp
 
 
 PACKET = 188
@@ -22,8 +22,6 @@ _WINDOW = PACKET * 4096
 _SURE = 3
 """Packets in a row that make a place a begin."""
 
-_WRAP = 1 << 33
-_LONGEST_STEP = 10 * CLOCK
 _RESTART = CLOCK // 2
 """A step back that is longer than the reordering of pictures: the clock began anew."""
 
@@ -36,45 +34,23 @@ _VIDEO |= {0x1B: Codec.H264, 0x24: Codec.H265}
 _AUDIO = frozenset({0x03, 0x04, 0x0F, 0x11, 0x81, 0x83, 0x84, 0x87, 0x90, 0x91})
 """MPEG, AAC, AC-3 and, from cameras, G.711."""
 
-_GARBAGE_FLOOR = 64 * 1024
-_GARBAGE_SHARE = 100
 _LOST_FLOOR = 20
 _LOST_SHARE = 50
 
 
 @attrs.frozen(kw_only=True)
-class TsSummary:
+class TsSummary(StreamSummary):
     """What a walk through a whole transport stream has found.
 
     Attributes:
-        codec: The video codec by the map of the program.
-        mapped: Whether there is such a map.
-        video: Packets of video.
-        audio: Packets of sound.
-        frames: Time stamps of video, which is pictures in all streams seen.
-        seconds: Length of the video by its time stamps, jumps left out.
-        gaps: Seconds by which the time stamps jump forward in all.
         restarts: How often the time stamps begin anew.
         missing: Seconds by which single steps of the time stamps are too long, jumps left out.
         lost: Places at which the counters say that packets are missing.
-        garbage: Bytes between packets that belong to none.
-        truncated: Whether the last packet is cut short.
-        scrambled: Packets of video that say that they are encrypted.
     """
 
-    codec: Codec
-    mapped: bool
-    video: int
-    audio: int
-    frames: int
-    seconds: float
-    gaps: float
     restarts: int
     missing: float
     lost: int
-    garbage: int
-    truncated: bool
-    scrambled: int
 
 
 def walk_ts(file: BinaryIO) -> TsSummary:
@@ -86,69 +62,35 @@ def walk_ts(file: BinaryIO) -> TsSummary:
     walk = _TsWalk(file)
     size = walk.run()
     summary = walk.summary()
-    if summary.garbage > max(_GARBAGE_FLOOR, size // _GARBAGE_SHARE):
-        msg = f"{summary.garbage} of {size} bytes are no MPEG transport stream"
-        raise CorruptMediaError(msg)
-    if not summary.video:
-        msg = "the recording holds no video"
-        raise CorruptMediaError(msg)
-    if summary.scrambled * 2 > summary.video:
-        msg = "the video is encrypted"
-        raise CorruptMediaError(
-            msg, next_step="switch off the encryption of video in the vendor's app"
-        )
+    advice = "switch off the encryption of video in the vendor's app"
+    summary.check(size, kind="transport", encrypted=advice)
     if summary.lost > max(_LOST_FLOOR, summary.video // _LOST_SHARE):
         msg = f"packets are missing at {summary.lost} places"
         raise CorruptMediaError(msg, next_step="try again; if it stays, it was recorded like that")
     return summary
 
 
-class _Clock:
-    """Follows 33-bit decoding times over their wrap, over jumps, and over new begins."""
+class _Clock(Ticks):
+    """Follows decoding times, over new begins too, and notes what is left out between two."""
 
     def __init__(self) -> None:
-        self.count = self.gaps = self.restarts = self.missing = 0
-        self._last: int | None = None
+        super().__init__()
+        self.restarts = self.missing = 0
         self._usual = 0
-        self._position = self._lowest = self._highest = 0
 
-    def add(self, stamp: int) -> None:
-        """Take the next time; one picture may carry the same one several times."""
-        step = self._step(stamp)
-        if step == 0 and self.count:
-            return
-        self.count += 1
-        self._last = stamp
-        if step > _LONGEST_STEP:
+    def _length(self, step: int) -> int:
+        """Return by how much a step makes the video longer: a jump is one picture like others."""
+        if step > LONGEST_STEP:
             self.gaps += step
-        elif step < -_RESTART:
+            return self._usual
+        if step < -_RESTART:
             self.restarts += 1
-        else:
-            self._follow(step)
-            return
-        self._move(self._usual)
-
-    def _follow(self, step: int) -> None:
+            return self._usual
         if self._usual and step > max(_HOLE, _HOLE_STEPS * self._usual):
             self.missing += step - self._usual
         if step > 0:
             self._usual = step  # a camera that slows down leaves nothing out
-        self._move(step)
-
-    def _step(self, stamp: int) -> int:
-        last = stamp if self._last is None else self._last
-        return (stamp - last + _WRAP // 2) % _WRAP - _WRAP // 2
-
-    def _move(self, step: int) -> None:
-        self._position += step
-        self._lowest = min(self._lowest, self._position)
-        self._highest = max(self._highest, self._position)
-
-    @property
-    def seconds(self) -> float:
-        """Length from the first picture to the end of the last, which lasts as long as the rest."""
-        span = (self._highest - self._lowest) / CLOCK
-        return span * self.count / (self.count - 1) if self.count > 1 else 0.0
+        return step
 
 
 class _TsWalk:
@@ -268,7 +210,7 @@ class _TsWalk:
         if head[:3] != b"\0\0\1" or len(head) < 14 or not head[7] & 0x80:  # noqa: PLR2004
             return
         both = head[7] & 0x40 and len(head) >= 19  # noqa: PLR2004
-        self._clock.add(_time_stamp(head[14:19] if both else head[9:14]))
+        self._clock.add(time_stamp(head[14:19] if both else head[9:14]))
 
     def summary(self) -> TsSummary:
         """Return what was found so far."""

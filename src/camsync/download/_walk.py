@@ -18,19 +18,14 @@ import attrs
 
 from ..errors import CorruptMediaError
 from ..models import Codec
+from ._stream import CLOCK, StreamSummary, Ticks, time_stamp
 
 
 HEAD = 4096
 """Bytes from the start of a file that `sniff` wants to see."""
 
 PACK = b"\0\0\1\xba"
-CLOCK = 90_000
-"""Ticks of a program stream's time stamps in a second."""
-
 _WINDOW = 1 << 20
-_WRAP = 1 << 33
-_LONGEST_STEP = 10 * CLOCK
-"""Time stamps further apart than this have jumped: recorders write at least a frame a second."""
 
 _IMKH_CODECS = {1: Codec.H264, 3: Codec.MPEG4, 4: Codec.MJPEG, 5: Codec.H265, 0x100: Codec.H264}
 _MAP_CODECS = {0x10: Codec.MPEG4, 0x1B: Codec.H264, 0x24: Codec.H265}
@@ -40,9 +35,6 @@ _MAP_AUDIO = {0x7110: 0x91, 0x7111: 0x90, 0x2001: 0x0F}
 
 _OPEN_ENDED = -1
 """A packet that states no length: not allowed in a program stream, but the next pack ends it."""
-
-_GARBAGE_FLOOR = 64 * 1024
-_GARBAGE_SHARE = 100
 
 
 # -- First bytes ---------------------------------------------------------------------------------
@@ -126,33 +118,8 @@ def stream_map(head: Head) -> bytes:
 # -- MPEG program stream -------------------------------------------------------------------------
 
 
-@attrs.frozen(kw_only=True)
-class PsSummary:
-    """What a walk through a whole program stream has found.
-
-    Attributes:
-        codec: The video codec by the stream map, else by the ``IMKH`` header.
-        mapped: Whether there is a stream map.
-        video: Packets of video.
-        audio: Packets of sound.
-        frames: Video time stamps, which is frames in all streams seen.
-        seconds: Length of the video by its time stamps, jumps left out.
-        gaps: Seconds by which the time stamps jump forward in all.
-        garbage: Bytes between packets that belong to none.
-        truncated: Whether the last packet is cut short.
-        scrambled: Packets of video that say that they are encrypted.
-    """
-
-    codec: Codec
-    mapped: bool
-    video: int
-    audio: int
-    frames: int
-    seconds: float
-    gaps: float
-    garbage: int
-    truncated: bool
-    scrambled: int
+class PsSummary(StreamSummary):
+    """What a walk through a whole program stream has found."""
 
 
 def walk_ps(file: BinaryIO, head: Head) -> PsSummary:
@@ -164,17 +131,8 @@ def walk_ps(file: BinaryIO, head: Head) -> PsSummary:
     walk = _PsWalk(file, head)
     walk.run()
     summary = walk.summary()
-    if summary.garbage > max(_GARBAGE_FLOOR, walk.position // _GARBAGE_SHARE):
-        msg = f"{summary.garbage} of {walk.position} bytes are no MPEG program stream"
-        raise CorruptMediaError(msg)
-    if not summary.video:
-        msg = "the recording holds no video"
-        raise CorruptMediaError(msg)
-    if summary.scrambled * 2 > summary.video:
-        msg = "the video is encrypted"
-        raise CorruptMediaError(
-            msg, next_step="switch off stream encryption on the recorder, or decrypt it there"
-        )
+    advice = "switch off stream encryption on the recorder, or decrypt it there"
+    summary.check(walk.position, kind="program", encrypted=advice)
     return summary
 
 
@@ -196,45 +154,13 @@ class _Window:
         return self._data[index : index + count]
 
 
-class _Stamps:
-    """Follows 33-bit time stamps over their wrap after 26.5 hours and over jumps."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.gaps = 0
-        self._last = 0
-        self._position = self._lowest = self._highest = 0
-
-    def add(self, stamp: int) -> None:
-        """Take the next time stamp; one frame may carry the same one several times."""
-        if self.count == 0:
-            self._last = stamp
-        step = (stamp - self._last + _WRAP // 2) % _WRAP - _WRAP // 2
-        if step == 0 and self.count:
-            return
-        self.count += 1
-        self._last = stamp
-        if abs(step) > _LONGEST_STEP:
-            self.gaps += max(step, 0)
-            return
-        self._position += step
-        self._lowest = min(self._lowest, self._position)
-        self._highest = max(self._highest, self._position)
-
-    @property
-    def seconds(self) -> float:
-        """Length from the first frame to the end of the last, which lasts as long as the rest."""
-        span = (self._highest - self._lowest) / CLOCK
-        return span * self.count / (self.count - 1) if self.count > 1 else 0.0
-
-
 class _PsWalk:
     def __init__(self, file: BinaryIO, head: Head) -> None:
         self._window = _Window(file)
         self._codec = head.codec
         self._mapped = False
         self._video = self._audio = self._scrambled = self._garbage = 0
-        self._stamps = _Stamps()
+        self._stamps = Ticks()
         self._end = file.seek(0, 2)
         self.position = head.pack
 
@@ -275,7 +201,7 @@ class _PsWalk:
             return
         self._scrambled += (head[6] >> 4 & 3) != 0
         if head[7] & 0x80:
-            self._stamps.add(_time_stamp(head[9:14]))
+            self._stamps.add(time_stamp(head[9:14]))
 
     def _note_map(self, body: bytes) -> None:
         if len(body) < 6:  # noqa: PLR2004 - up to the length of the first list
@@ -326,13 +252,3 @@ def _pack_length(head: bytes) -> int:
     if head[4] >> 6 == 1:
         return 14 + (head[13] & 7)
     return 12 if head[4] >> 4 == 2 else 0  # noqa: PLR2004 - MPEG-1
-
-
-def _time_stamp(field: bytes) -> int:
-    """Read the 33 bits of a time stamp, which are spread over five bytes."""
-    high, middle, low = (
-        field[0] >> 1 & 7,
-        field[1] << 7 | field[2] >> 1,
-        field[3] << 7 | field[4] >> 1,
-    )
-    return high << 30 | middle << 15 | low

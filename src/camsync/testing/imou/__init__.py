@@ -5,8 +5,7 @@ from __future__ import annotations
 from ._cast import KINDS, SimulatedChannel, SimulatedDevice
 from ._faults import FAULTS
 from ._history import SimulatedClip
-from ._observed import Expected
-from .simulator import ImouSimulator
+from .simulator import Expected, ImouSimulator
 
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from camsync._time import UTC, ensure_aware, utcnow
 from camsync.errors import ConfigurationError
 
-from ..recorder._server import Server, Traffic
-from ..recorder._tls import Identity, self_signed
+from .._simulated import Simulated, one_of, positive
+from ..recorder._server import Server
 from ._cast import KINDS, Defaults, SimulatedDevice, Zone, cast
 from ._cloud import HOSTS, Clock, Cloud, Settings, Tokens
 from ._dump import load, write
@@ -23,7 +23,6 @@ from ._faults import FAULTS, ImouFaults
 from ._footage import Footage
 from ._history import Plan, SimulatedClip
 from ._hls import Playbacks
-from ._observed import Expected, Observed
 from ._openapi import OpenAPI
 from ._rest import Gateway
 from ._router import Router, Surface
@@ -37,27 +36,29 @@ SURFACES: Final[tuple[Callable[[Cloud], Surface], ...]] = (
 """What makes the parts of the service; another protocol is another entry."""
 
 
-def _checked(clock: Callable[[], dt.datetime]) -> Callable[[], dt.datetime]:
-    return lambda: ensure_aware(clock(), "the clock").astimezone(UTC)
+@attrs.frozen(kw_only=True)
+class Expected:
+    """What a download of a clip must contain.
 
+    Attributes:
+        codec: ``h264`` or ``h265``.
+        frames: Number of pictures.
+        seconds: Duration.
+        first_pts: Presentation time of the first picture, in ticks of 90 kHz.
+        size: Bytes of all segments, unencrypted.
+        segments: How many there are.
+    """
 
-def _one_of(*allowed: str) -> Callable[[object, Any, str], None]:
-    def check(_: object, attribute: Any, value: str) -> None:
-        if value not in allowed:
-            msg = f"{attribute.alias} must be one of {', '.join(allowed)}, not {value!r}"
-            raise ConfigurationError(msg)
-
-    return check
-
-
-def _positive(_: object, attribute: Any, value: float | None) -> None:
-    if value is not None and value <= 0:
-        msg = f"{attribute.alias} must be positive, not {value}"
-        raise ConfigurationError(msg)
+    codec: str
+    frames: int
+    seconds: int
+    first_pts: int
+    size: int
+    segments: int
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ImouSimulator(Observed):
+class ImouSimulator(Simulated):
     """The simulated Imou cloud: a real HTTP server with an account, cameras, recordings and video.
 
     Use it as a context manager, or call `start` and `stop`. It is a simulator: what it does follows
@@ -82,7 +83,8 @@ class ImouSimulator(Observed):
         url_seconds: How long a playback URL lives.
         quota: Calls until everything is answered with OP1013; None for no end.
         licences: Devices that may be used; the others are answered with FL1001.
-        faults: Names of `FAULTS`, or ``code:XX1234``, that are on from the start.
+        faults: What is on from the start: names of `FAULTS`; ``code:XX1234``, which answers every
+            call with that result code; or ``code:XX1234@method``, which answers one method with it.
         clock: The service's clock, which must return aware datetimes.
         bandwidth: Bytes of media a second for each connection.
         seed: Other serial numbers, another history.
@@ -100,45 +102,28 @@ class ImouSimulator(Observed):
     app_id: str = "lcsimulator0000001"
     app_secret: str = "simulated-app-secret-01"  # noqa: S105 - it opens nothing but this simulator
     _devices: int | str | Path | Mapping[str, Any] | Iterable[str | SimulatedDevice] = 3
-    _hours: float = attrs.field(default=6.0, validator=_positive)
-    _segment_seconds: float = attrs.field(default=60.0, validator=_positive)
-    _hls_seconds: float = attrs.field(default=4.0, validator=_positive)
-    _sign: str = attrs.field(default="both", validator=_one_of("md5", "hmac", "both"))
+    _hls_seconds: float = attrs.field(default=4.0, validator=positive)
+    _sign: str = attrs.field(default="both", validator=one_of("md5", "hmac", "both"))
     _timezone: Zone | Mapping[str, Zone] = "+08:00"
-    _codec: str = attrs.field(default="h264", validator=_one_of("h264", "h265", "mixed"))
-    _region: str = attrs.field(default="sg", validator=_one_of(*HOSTS))
-    _token_seconds: float = attrs.field(default=259_200.0, validator=_positive)
-    _url_seconds: float = attrs.field(default=300.0, validator=_positive)
-    _quota: int | None = attrs.field(default=None, validator=_positive)
-    _licences: int | None = attrs.field(default=None, validator=_positive)
-    _faults: Iterable[str] = ()
-    _clock: Callable[[], dt.datetime] = utcnow
-    _bandwidth: float | None = attrs.field(default=None, validator=_positive)
-    _seed: int = 0
-    _tls: bool = False
-    host: str = "127.0.0.1"
-    port: int = 0
+    _region: str = attrs.field(default="sg", validator=one_of(*HOSTS))
+    _token_seconds: float = attrs.field(default=259_200.0, validator=positive)
+    _url_seconds: float = attrs.field(default=300.0, validator=positive)
+    _quota: int | None = attrs.field(default=None, validator=positive)
+    _licences: int | None = attrs.field(default=None, validator=positive)
 
-    _wanted_port: int = attrs.field(init=False)
     _cloud: Cloud = attrs.field(init=False)
     gateway: Gateway = attrs.field(init=False)
     """The gateway of an integration plan, on the same port: its faults, tokens and files."""
     _router: Router = attrs.field(init=False)
-    _traffic: Traffic = attrs.field(init=False, factory=Traffic)
-    _identity: Identity | None = attrs.field(init=False, default=None)
-    _server: Server | None = attrs.field(init=False, default=None)
 
-    def __attrs_post_init__(self) -> None:
-        self._wanted_port = self.port
-        self._cloud = self._build()
+    def _build(self) -> None:
+        self._cloud = self._made()
         self.gateway = Gateway(self._cloud)
         surfaces = [make(self._cloud) for make in SURFACES]
         self._router = Router(self._cloud.faults, [*surfaces, *self.gateway.surfaces()])
-        if self._tls:
-            self._identity = self_signed(self.host)
 
-    def _build(self) -> Cloud:
-        faults, clock = ImouFaults(self._faults), Clock(_checked(self._clock))
+    def _made(self) -> Cloud:
+        faults, clock = ImouFaults(self._faults), Clock(self._now)
         began = clock() - dt.timedelta(hours=self._hours)
         settings = self._settings()
         return Cloud(
@@ -179,32 +164,13 @@ class ImouSimulator(Observed):
             return cast(load(self._devices, defaults), defaults)
         return cast(self._devices, defaults)
 
-    # -- Life -------------------------------------------------------------------------------------
-
-    def start(self) -> ImouSimulator:
-        """Listen, and serve in the background. Returns itself.
-
-        Raises:
-            ConfigurationError: It runs already, or the port cannot be had.
-        """
-        if self._server is not None:
-            msg = "this simulator runs already"
-            raise ConfigurationError(msg)
-        self._cloud.stopped.clear()
-        try:
-            server = self._listen()
-        except OSError as error:
-            msg = f"nothing can listen on {self.host}:{self._wanted_port}: {error.strerror}"
-            hint = "use another port, or 0 for a free one"
-            raise ConfigurationError(msg, next_step=hint) from error
-        self.port = server.server_port
-        self._cloud.base_url = self._cloud.playbacks.base_url = self.base_url
-        self._server = server
-        server.start()
-        return self
+    @property
+    def _switches(self) -> ImouFaults:
+        return self._cloud.faults
 
     def _listen(self) -> Server:
         identity, cloud = self._identity, self._cloud
+        cloud.stopped.clear()
         return Server(
             (self.host, self._wanted_port),
             answer=self._router.answer,
@@ -215,43 +181,40 @@ class ImouSimulator(Observed):
             bandwidth=self._bandwidth,
         )
 
-    def stop(self) -> None:
-        """Break all connections and end all threads. Does nothing when it does not run."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-
-    def __enter__(self) -> ImouSimulator:  # noqa: PYI034 - Self needs Python 3.11
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def _reached(self) -> None:
+        self._cloud.base_url = self._cloud.playbacks.base_url = self.base_url
 
     def __repr__(self) -> str:
-        state = "running" if self._server is not None else "stopped"
-        return f"<ImouSimulator with {len(self.devices)} devices at {self.base_url}, {state}>"
+        return f"<ImouSimulator with {len(self.devices)} devices at {self.base_url}, {self._state}>"
+
+    # -- What can be seen from outside ------------------------------------------------------------
 
     @property
     def base_url(self) -> str:
         """The address for clients: ``http://127.0.0.1:8080``; calls go to ``/openapi/``."""
-        return f"http{'s' if self._identity is not None else ''}://{self.host}:{self.port}"
+        return self._address
+
+    @property
+    def devices(self) -> tuple[SimulatedDevice, ...]:
+        """The account's devices, in the order in which they are listed."""
+        return self._cloud.devices
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Calls of the Open Platform by method, refused ones included."""
+        return Counter(self._cloud.calls)
+
+    @property
+    def logins(self) -> int:
+        """Answered calls of accessToken."""
+        return self._cloud.logins
+
+    @property
+    def tokens_issued(self) -> int:
+        """Different tokens given out."""
+        return self._cloud.tokens.issued
 
     # -- Trouble ----------------------------------------------------------------------------------
-
-    def enable(self, fault: str, times: int | None = None) -> None:
-        """Switch a fault on, until `disable` or for the next *times* only.
-
-        Besides the names of `FAULTS` there is ``code:XX1234``, which answers every call with that
-        result code, and ``code:XX1234@method``, which answers one method with it.
-
-        Raises:
-            ConfigurationError: There is no such fault, or *times* is not positive.
-        """
-        self._cloud.faults.enable(fault, times)
-
-    def disable(self, fault: str) -> None:
-        """Switch a fault off; it need not be on."""
-        self._cloud.faults.disable(fault)
 
     def expire_token(self) -> None:
         """Let every token expire that was given out."""
@@ -286,9 +249,8 @@ class ImouSimulator(Observed):
 
     def reset_counters(self) -> None:
         """Set all counters and the request log back; what was used of the quota stays used."""
-        self._traffic.reset()
+        super().reset_counters()
         self._cloud.reset_counters()
-        self._cloud.faults.forget_hits()
 
     # -- The truth --------------------------------------------------------------------------------
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 
-from camsync._time import UTC, ensure_aware, utcnow
 from camsync._zone import DeviceZone
 from camsync.errors import ConfigurationError, ProtocolError
 
+from .._simulated import Simulated, one_of, positive
 from ._channels import ChannelSetup, layout
 from ._device import Device, Slots
 from ._digest import Door
@@ -22,9 +22,8 @@ from ._dump import Dump, load
 from ._faults import FAULTS, Faults
 from ._personality import Personality, find
 from ._router import Router
-from ._server import Answered, Server, Traffic
+from ._server import Server
 from ._timeline import Plan, SimulatedRecording, Timeline
-from ._tls import Identity, self_signed
 from ._wire import http_date
 
 
@@ -36,96 +35,8 @@ def _zone(text: str) -> DeviceZone:
         raise ConfigurationError(msg, next_step="for example CST-8:00:00 for UTC+8") from error
 
 
-def _checked(clock: Callable[[], dt.datetime]) -> Callable[[], dt.datetime]:
-    return lambda: ensure_aware(clock(), "the clock").astimezone(UTC)
-
-
-def _one_of(*allowed: str | None) -> Callable[[object, Any, str | None], None]:
-    def check(_: object, attribute: Any, value: str | None) -> None:
-        if value not in allowed:
-            msg = f"{attribute.alias} must be one of {', '.join(map(str, allowed))}, not {value!r}"
-            raise ConfigurationError(msg)
-
-    return check
-
-
-def _positive(_: object, attribute: Any, value: float | None) -> None:
-    if value is not None and value <= 0:
-        msg = f"{attribute.alias} must be positive, not {value}"
-        raise ConfigurationError(msg)
-
-
-class Observed:
-    """What can be seen from outside of a simulated recorder: counters, states, addresses."""
-
-    _device: Device
-    _router: Router
-    _traffic: Traffic
-    _identity: Identity | None
-
-    @property
-    def requests(self) -> int:
-        """HTTP requests answered, 401s included."""
-        return self._traffic.requests
-
-    @property
-    def requests_log(self) -> tuple[Answered, ...]:
-        """The last ten thousand requests as (method, path, status)."""
-        return tuple(self._traffic.lines)
-
-    @property
-    def unauthorized(self) -> int:
-        """Requests answered with 401, the ones without credentials included."""
-        return self._router.unauthorized
-
-    @property
-    def logins_failed(self) -> int:
-        """Logins that the device counts as failed."""
-        return self._device.door.failed
-
-    @property
-    def locked(self) -> bool:
-        """Whether the account is locked after failed logins."""
-        return self._device.door.state().locked
-
-    @property
-    def downloads_active(self) -> int:
-        """Downloads that are running, hanging ones included."""
-        return self._device.downloads.active
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes of recordings handed to the network."""
-        return self._traffic.bytes_sent
-
-    @property
-    def faults(self) -> Mapping[str, int | None]:
-        """The faults that are on, with how many times they will still strike (None: always)."""
-        return self._device.faults.snapshot()
-
-    @property
-    def fault_hits(self) -> Mapping[str, int]:
-        """How often each fault has struck."""
-        return self._device.faults.hits()
-
-    @property
-    def personality(self) -> Personality:
-        """How the device behaves."""
-        return self._device.who
-
-    @property
-    def certificate(self) -> str | None:
-        """The self-signed certificate as PEM text, with ``tls=True``."""
-        return None if self._identity is None else self._identity.certificate
-
-    @property
-    def fingerprint(self) -> str | None:
-        """The certificate's ``sha256:`` fingerprint, with ``tls=True``."""
-        return None if self._identity is None else self._identity.fingerprint
-
-
 @attrs.define(kw_only=True, eq=False, repr=False)
-class RecorderSimulator(Observed):
+class RecorderSimulator(Simulated):
     """A simulated recorder: a real HTTP server with channels, recordings and video.
 
     Use it as a context manager, or call `start` and `stop`. It is a simulator: what it does follows
@@ -169,47 +80,30 @@ class RecorderSimulator(Observed):
 
     _model: str | Personality = "DS-7616NI-K2"
     _channels: int = 4
-    _hours: float = attrs.field(default=6.0, validator=_positive)
-    host: str = "127.0.0.1"
-    port: int = 0
     username: str = "admin"
     password: str = attrs.field(default="Simulator-1", repr=False)
-    _tls: bool = False
     _timezone: str = "CST-8:00:00"
-    _z_means: str | None = attrs.field(default=None, validator=_one_of(None, "local", "utc"))
-    _segment_seconds: float = attrs.field(default=60.0, validator=_positive)
+    _z_means: str | None = attrs.field(default=None, validator=one_of(None, "local", "utc"))
     _gap_seconds: float = 0.0
-    _codec: str = attrs.field(default="h264", validator=_one_of("h264", "h265", "mixed"))
-    _audio: str | None = attrs.field(default=None, validator=_one_of(None, "g711a", "g711u"))
-    _bitrate: int | None = attrs.field(default=None, validator=_positive)
-    _failed_logins_allowed: int = attrs.field(default=5, validator=_positive)
-    _lock_seconds: float = attrs.field(default=1_800.0, validator=_positive)
-    _faults: Iterable[str] = ()
+    _audio: str | None = attrs.field(default=None, validator=one_of(None, "g711a", "g711u"))
+    _bitrate: int | None = attrs.field(default=None, validator=positive)
+    _failed_logins_allowed: int = attrs.field(default=5, validator=positive)
+    _lock_seconds: float = attrs.field(default=1_800.0, validator=positive)
     _dump: Path | str | Mapping[str, Any] | None = None
-    _clock: Callable[[], dt.datetime] = utcnow
-    _bandwidth: float | None = attrs.field(default=None, validator=_positive)
-    _total_bandwidth: float | None = attrs.field(default=None, validator=_positive)
-    _max_downloads: int | None = attrs.field(default=None, validator=_positive)
-    _page_cap: int | None = attrs.field(default=None, validator=_positive)
-    _seed: int = 0
+    _total_bandwidth: float | None = attrs.field(default=None, validator=positive)
+    _max_downloads: int | None = attrs.field(default=None, validator=positive)
+    _page_cap: int | None = attrs.field(default=None, validator=positive)
 
-    _wanted_port: int = attrs.field(init=False)
     _device: Device = attrs.field(init=False)
     _router: Router = attrs.field(init=False)
-    _traffic: Traffic = attrs.field(init=False, factory=Traffic)
-    _identity: Identity | None = attrs.field(init=False, default=None)
-    _server: Server | None = attrs.field(init=False, default=None)
 
-    def __attrs_post_init__(self) -> None:
-        self._wanted_port = self.port
+    def _build(self) -> None:
         dump = load(self._dump) if self._dump is not None else None
         who, setups = self._cast(dump)
-        self._device = self._build(who, setups, (dump and dump.zone) or _zone(self._timezone))
+        self._device = self._made(who, setups, (dump and dump.zone) or _zone(self._timezone))
         if dump is not None:
             self._device.static = dump.static
         self._router = Router(self._device)
-        if self._tls:
-            self._identity = self_signed(self.host)
 
     def _cast(self, dump: Dump | None) -> tuple[Personality, tuple[ChannelSetup, ...]]:
         """Return who plays, and with which channels."""
@@ -221,10 +115,8 @@ class RecorderSimulator(Observed):
             who = attrs.evolve(who, page_cap=self._page_cap)
         return who, setups or layout(who, self._channels, self._codec)
 
-    def _build(
-        self, who: Personality, setups: tuple[ChannelSetup, ...], zone: DeviceZone
-    ) -> Device:
-        faults, clock = Faults(self._faults), _checked(self._clock)
+    def _made(self, who: Personality, setups: tuple[ChannelSetup, ...], zone: DeviceZone) -> Device:
+        faults, clock = Faults(self._faults), self._now
         began = clock()
         door = Door(
             who,
@@ -263,32 +155,13 @@ class RecorderSimulator(Observed):
             bitrate=self._bitrate,
         )
 
-    # -- Life -------------------------------------------------------------------------------------
+    @property
+    def _switches(self) -> Faults:
+        return self._device.faults
 
-    def start(self) -> RecorderSimulator:
-        """Listen, and serve in the background. Returns itself.
-
-        Raises:
-            ConfigurationError: It runs already, or the port cannot be had.
-        """
-        if self._server is not None:
-            msg = "this simulator runs already"
-            raise ConfigurationError(msg)
-        device = self._device
+    def _listen(self) -> Server:
+        identity, device = self._identity, self._device
         device.stopped.clear()
-        try:
-            server = self._listen(device)
-        except OSError as error:
-            msg = f"nothing can listen on {self.host}:{self._wanted_port}: {error.strerror}"
-            hint = "use another port, or 0 for a free one"
-            raise ConfigurationError(msg, next_step=hint) from error
-        self.port = device.port = server.server_port
-        self._server = server
-        server.start()
-        return self
-
-    def _listen(self, device: Device) -> Server:
-        identity = self._identity
         return Server(
             (self.host, self._wanted_port),
             answer=self._router.answer,
@@ -301,26 +174,18 @@ class RecorderSimulator(Observed):
             total_bandwidth=self._total_bandwidth,
         )
 
-    def stop(self) -> None:
-        """Break all connections and end all threads. Does nothing when it does not run."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-
-    def __enter__(self) -> RecorderSimulator:  # noqa: PYI034 - Self needs Python 3.11
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def _reached(self) -> None:
+        self._device.port = self.port
 
     def __repr__(self) -> str:
-        state = "running" if self._server is not None else "stopped"
-        return f"<RecorderSimulator {self._device.who.model} at {self.url}, {state}>"
+        return f"<RecorderSimulator {self._device.who.model} at {self.url}, {self._state}>"
+
+    # -- What can be seen from outside ------------------------------------------------------------
 
     @property
     def url(self) -> str:
         """The address for HTTP clients: ``http://127.0.0.1:8080``."""
-        return f"http{'s' if self._identity is not None else ''}://{self.host}:{self.port}"
+        return self._address
 
     @property
     def connect_url(self) -> str:
@@ -328,19 +193,35 @@ class RecorderSimulator(Observed):
         scheme = "hikvisions" if self._identity is not None else "hikvision"
         return f"{scheme}://{self.username}@{self.host}:{self.port}"
 
-    # -- Trouble ----------------------------------------------------------------------------------
+    @property
+    def fingerprint(self) -> str | None:
+        """The certificate's ``sha256:`` fingerprint, with ``tls=True``."""
+        return None if self._identity is None else self._identity.fingerprint
 
-    def enable(self, fault: str, times: int | None = None) -> None:
-        """Switch a fault of `FAULTS` on, until `disable` or for the next *times* only.
+    @property
+    def unauthorized(self) -> int:
+        """Requests answered with 401, the ones without credentials included."""
+        return self._router.unauthorized
 
-        Raises:
-            ConfigurationError: There is no such fault, or it cannot be on for *times*.
-        """
-        self._device.faults.enable(fault, times)
+    @property
+    def logins_failed(self) -> int:
+        """Logins that the device counts as failed."""
+        return self._device.door.failed
 
-    def disable(self, fault: str) -> None:
-        """Switch a fault off; it need not be on."""
-        self._device.faults.disable(fault)
+    @property
+    def locked(self) -> bool:
+        """Whether the account is locked after failed logins."""
+        return self._device.door.state().locked
+
+    @property
+    def downloads_active(self) -> int:
+        """Downloads that are running, hanging ones included."""
+        return self._device.downloads.active
+
+    @property
+    def personality(self) -> Personality:
+        """How the device behaves."""
+        return self._device.who
 
     def unlock(self) -> None:
         """Lift the lock of the account, as the administrator would at the recorder's screen."""
@@ -348,9 +229,8 @@ class RecorderSimulator(Observed):
 
     def reset_counters(self) -> None:
         """Set all counters and the request log back; a lock stays."""
-        self._traffic.reset()
+        super().reset_counters()
         self._router.unauthorized = self._device.door.failed = 0
-        self._device.faults.forget_hits()
 
     # -- The truth --------------------------------------------------------------------------------
 
