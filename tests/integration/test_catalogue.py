@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import os
 import secrets
 import threading
@@ -68,7 +69,7 @@ def place(request, tmp_path):
         with _schema() as url:
             yield url
     else:
-        yield {"memory": ":memory:", "file": tmp_path / "here" / "catalogue.sqlite3"}[request.param]
+        yield {"memory": ":memory:", "file": tmp_path / "catalogue.sqlite3"}[request.param]
 
 
 @pytest.fixture
@@ -381,7 +382,7 @@ def test_unknown_recordings(holdings):
 
 
 def test_failures_wait_longer_and_longer(holdings, clock):
-    """15 minutes, doubling up to a day; five are too many; rearming begins anew."""
+    """15 minutes, doubling up to a day; after five it is a week; rearming begins anew."""
     holdings.observe([_recording()], batch="")
     error = DeviceFaultError("the disk is bad", vendor_sub_code="hddError")
     waits = []
@@ -397,11 +398,29 @@ def test_failures_wait_longer_and_longer(holdings, clock):
     )
 
     entry = holdings.failed(_key(), error)
-    assert (State.QUARANTINED, 5, None) == (entry.state, entry.failures, entry.next_try)
-    assert not holdings.lease(_key(), owner="a", seconds=60)
+    week = clock.now + dt.timedelta(days=7)
+    assert (State.QUARANTINED, 5, week) == (entry.state, entry.failures, entry.next_try)
     assert (1, 0) == (holdings.rearm(), holdings.rearm([_key()]))
     entry = _one(holdings, _key())
     assert (State.SEEN, 0) == (entry.state, entry.failures)
+
+
+def test_what_may_be_over_soon_is_tried_at_once(holdings, clock):
+    """A broken connection costs one immediate try; whole devices are given more patience."""
+    holdings.observe([_recording(), _recording(1)], batch="")
+    waits = []
+    for _ in range(6):
+        entry = holdings.failed(_key(), UnreachableError("reset"), doubtful=True)
+        waits.append((entry.next_try - clock.now) / MINUTE)
+    assert [0, 15, 30, 60, 60, 60] == waits
+
+    for _ in range(7):
+        holdings.failed(_key(1), CorruptMediaError("garbage"), doubtful=True)
+    assert State.FAILED is _one(holdings, _key(1)).state
+    assert 1 == holdings.quarantine([_key(), _key(1)])
+    assert State.FAILED is _one(holdings, _key()).state
+    assert State.QUARANTINED is _one(holdings, _key(1)).state
+    assert holdings.lease(_key(1), owner="a", seconds=60)
 
 
 def test_success_forgets_failures(holdings):
@@ -490,9 +509,47 @@ def test_what_a_search_misses_is_gone(holdings, clock):
     holdings.lease(_key(2), owner="other", seconds=7200)
     clock.wait(hours=1)
     _search(holdings, [_recording(3)], _span(0, 4))
+    once = [entry.state for entry in holdings.entries()]
+    clock.wait(hours=6)
+    holdings.lease(_key(2), owner="other", seconds=7200)
+    _search(holdings, [_recording(3)], _span(0, 4))
 
+    assert [State.SEEN, State.VERIFIED, State.LEASED, State.SEEN, State.SEEN] == once
     states = [entry.state for entry in holdings.entries()]
     assert [State.GONE, State.VERIFIED, State.LEASED, State.SEEN, State.SEEN] == states
+
+
+def test_what_is_listed_again_was_not_missed(holdings, clock):
+    """A recorder whose disk was not up: only what is missed for six hours is gone."""
+    _search(holdings, [_recording(0), _recording(1)], _span(0, 5))
+    for hours in (0, 5):
+        clock.wait(hours=hours)
+        assert [] == holdings.missed([_key(0), _key(1)])
+    holdings.observe([_recording(1)], batch="")
+    clock.wait(hours=1)
+
+    assert [_key(0)] == holdings.missed([_key(0), _key(1)])
+    assert State.GONE is _one(holdings, _key(0)).state
+    clock.wait(hours=-3)
+    assert [] == holdings.missed([_key(1)])
+    assert clock.now == _one(holdings, _key(1)).missed_at
+    assert (START, None) == (
+        holdings.oldest_lost("DS1", "1", START),
+        holdings.oldest_lost("DS1", "1", START + HOUR),
+    )
+    assert holdings.oldest_lost("DS1", "9", START) is None
+
+
+def test_an_empty_answer_moves_no_mark(holdings):
+    """It only says where a channel begins that was never searched."""
+    batch = holdings.begin_batch()
+    options = {"empty": True, "since_batch": batch}
+    first = holdings.searched("DS1", "1", _span(2, 9), **options)
+    second = holdings.searched("DS1", "1", _span(4, 20), **options)
+
+    assert (START + 2 * HOUR,) * 2 == (first.searched_from, first.searched_until)
+    assert first == second
+    assert NOW == second.last_search
 
 
 def test_a_search_needs_a_run(holdings):
@@ -516,9 +573,10 @@ def test_the_watermark_does_not_jump_over_a_hole(holdings):
 def test_coverage(holdings):
     """Held, missing, lost, in progress and pruned, without overlaps, and nothing of the future."""
     _search(holdings, [_recording(index) for index in range(5)], _span(0, 9))
-    holdings.verified(_file(holdings, _recording(0)), batch="", sha256="ab")
+    digest = hashlib.sha256(b"video").hexdigest()
+    holdings.verified(_file(holdings, _recording(0)), batch="", sha256=digest)
     holdings.gone([_key(2)])
-    holdings.verified(_file(holdings, _recording(3)), batch="", sha256="ab")
+    holdings.verified(_file(holdings, _recording(3)), batch="", sha256=digest)
     holdings.prune(max_bytes=5, dry_run=False)
     event = _recording(4, item="event", length=2 * HOUR, stream="02")
     growing = _recording(7, in_progress=True, length=9999 * HOUR)
@@ -813,3 +871,49 @@ def test_the_lock(catalogue, holdings):
             pass
     with holdings.lock():
         pass
+
+
+# -- Which channels there are ----------------------------------------------------------------------
+
+
+def test_channels_without_footage_are_known(holdings):
+    """Searched in vain, only named, or with a folder: each is there, in the order of its number."""
+    yard = Channel(device="DS1", id="10", name="Yard")
+    holdings.note([yard, Channel(device="DS1", id="2", name="Dead")])
+    _search(holdings, [], _span(0, 5), channel="2")
+    batch = holdings.begin_batch()
+    holdings.observe([_recording(2), _recording(0), _recording(1)], batch=batch)
+    holdings.folder_of(Channel(device="CLOUD", id="x", name="Porch"), "Porch")
+    channels = holdings.channels()
+
+    assert [("CLOUD", "x"), ("DS1", "1"), ("DS1", "2"), ("DS1", "10")] == [
+        (each.device, each.channel) for each in channels
+    ]
+    assert ["", "Front", "Dead", "Yard"] == [each.name for each in channels]
+    assert [None, START + 3 * HOUR, None, None] == [each.newest for each in channels]
+    assert [None, None, START + 5 * HOUR, None] == [each.mark.searched_until for each in channels]
+    assert "Porch" == channels[0].mark.folder
+
+
+def test_a_renamed_channel_without_footage(holdings):
+    """The name is the one that it had last; noting it again writes nothing."""
+    for name in ("Old", "New", "New"):
+        holdings.note([Channel(device="DS1", id="1", name=name)])
+    (known,) = holdings.channels()
+
+    assert "New" == known.name
+
+
+def test_a_channel_of_which_only_some_kinds_are_wanted(holdings):
+    """It is one channel: the marks of its kinds are its own, and what is open holds them back."""
+    _search(holdings, [], _span(0, 9), channel="2?motion")
+    batch = holdings.begin_batch()
+    holdings.observe([_recording(1)], batch=batch)
+    for kinds, end in (("motion", 9), ("alarm+event", 7)):
+        holdings.searched("DS1", f"1?{kinds}", _span(0, end), since_batch=batch)
+    first, second = holdings.channels()
+
+    assert (START + 9 * HOUR, START + HOUR) == (first.mark.searched_until, first.mark.watermark)
+    assert ("1", "2") == (first.channel, second.channel)
+    assert START + 9 * HOUR == second.mark.watermark
+    assert (START + 2 * HOUR, None) == (first.newest, second.newest)

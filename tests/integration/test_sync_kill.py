@@ -79,6 +79,7 @@ def _digest(data):
 def test_a_sync_that_is_killed_again_and_again_loses_nothing(tmp_path):
     """Every recording is there exactly once, byte for byte, and nothing else is in the tree."""
     dest, place = tmp_path / "footage", tmp_path / "state" / "catalogue.sqlite3"
+    place.parent.mkdir()
     chance = random.Random(KILLS)
     frozen = dt.datetime.now(dt.timezone.utc)
     sim = RecorderSimulator(

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from camsync import Codec, Downloaded, Recording, RecordingKey, TimeSpan
 from camsync.catalogue import Catalogue, State
+from camsync.catalogue._values import MISSED_FOR
 from camsync.errors import CancelledError, CorruptMediaError, DestinationBusyError
 
 
@@ -51,6 +52,7 @@ class Row:
         self.failures = 0
         self.owner = None
         self.until = 0
+        self.missed = None
 
     @property
     def done(self):
@@ -80,12 +82,14 @@ class Histories(RuleBasedStateMachine):
             and self.seconds < row.until
         )
 
-    @rule(seconds=st.integers(1, 60))
+    @rule(seconds=st.integers(1, 60) | st.just(4 * 3600))
     def wait(self, seconds):
         self.seconds += seconds
 
     def _observe(self, index, growing):
         row = self.rows.get(index)
+        if row is not None:
+            row.missed = None
         if row is None:
             self.rows[index] = Row(growing=growing)
         elif row.state is State.VERIFIED:
@@ -122,7 +126,13 @@ class Histories(RuleBasedStateMachine):
                 if row.state is State.VERIFIED:
                     row.growing = False
                 elif not (self._leased(row) or row.state is State.GONE):
-                    row.state, row.growing = State.GONE, False
+                    self._miss(row)
+
+    def _miss(self, row):
+        if row.missed is None:
+            row.missed = self.seconds
+        elif self.seconds - row.missed >= MISSED_FOR.total_seconds():
+            row.state, row.growing = State.GONE, False
 
     @rule(index=indexes)
     def plan(self, index):
@@ -137,7 +147,7 @@ class Histories(RuleBasedStateMachine):
         row = self.rows.get(index)
         free = (
             row is not None
-            and (row.state not in DONE | {State.VERIFIED})
+            and (row.state not in {State.GONE, State.VERIFIED})
             and not self._leased(row, owner)
         )
         assert free == self.holdings.lease(_key(index), owner=owner, seconds=LEASE)

@@ -14,11 +14,22 @@ import traceback
 
 from pathlib import Path
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
 from camsync import RecordingKey, _places
-from camsync.catalogue import Catalogue, _catalogue, _disk, _migrate, _place, _postgres, _trouble
+from camsync.catalogue import (
+    Catalogue,
+    Pace,
+    _catalogue,
+    _disk,
+    _migrate,
+    _place,
+    _postgres,
+    _prune,
+    _trouble,
+)
 from camsync.catalogue._lock import busy, only_process
 from camsync.errors import (
     CatalogueUnavailableError,
@@ -185,15 +196,46 @@ def test_an_older_catalogue_is_brought_forward(tmp_path, monkeypatch):
         msg = "no such column"
         raise sqlite3.OperationalError(msg)
 
-    monkeypatch.setattr(_migrate, "CURRENT", 3)
-    monkeypatch.setattr(_migrate, "STEPS", {2: step, 3: failing})
+    monkeypatch.setattr(_migrate, "CURRENT", 4)
+    monkeypatch.setattr(_migrate, "STEPS", {3: step, 4: failing})
     with pytest.raises(CatalogueUnavailableError, match="no such column"):
         Catalogue(path)
-    monkeypatch.setattr(_migrate, "STEPS", {2: step, 3: done.append})
+    monkeypatch.setattr(_migrate, "STEPS", {3: step, 4: done.append})
     with Catalogue(path) as catalogue, catalogue.reading() as connection:
         versions = connection.exec_driver_sql("SELECT version FROM camsync_schema").scalars()
-        assert [3] == list(versions)
+        assert [4] == list(versions)
     assert 3 == len(done)
+
+
+def test_a_catalogue_of_version_1_is_brought_forward(tmp_path):
+    """It gets the tables that it lacks, and they are what a new catalogue has."""
+    new, old = tmp_path / "new.sqlite3", tmp_path / "old.sqlite3"
+    for path in (new, old):
+        Catalogue(path).close()
+    with contextlib.closing(sqlite3.connect(old)) as connection:
+        connection.executescript(
+            """
+            DROP TABLE camsync_pace;
+            ALTER TABLE camsync_recording DROP COLUMN missed_at;
+            ALTER TABLE camsync_channel DROP COLUMN last_search;
+            ALTER TABLE camsync_destination DROP COLUMN mount;
+            UPDATE camsync_schema SET version = 1;
+            """
+        )
+    pace = Pace(streams=3, ceiling=None, learnt_at=NOW)
+    columns = []
+    for path in (new, old):
+        with Catalogue(path) as catalogue:
+            holdings = catalogue.at(tmp_path)
+            holdings.note_pace("shop", pace)
+            holdings.note_pace("shop", attrs.evolve(pace, streams=4, ceiling=4))
+            assert attrs.evolve(pace, streams=4, ceiling=4) == holdings.pace_of("shop")
+            assert holdings.pace_of("office") is None
+            with catalogue.reading() as connection:
+                columns.append(sa.inspect(connection).get_columns("camsync_pace"))
+    assert [[str(each) for each in some] for some in columns[:1]] == [
+        [str(each) for each in some] for some in columns[1:]
+    ]
 
 
 def test_a_catalogue_without_a_version(tmp_path):
@@ -398,6 +440,7 @@ def test_reconciling_finds_nothing_moved_without_the_same_bytes(held):
 def test_pruning_what_cannot_be_deleted(held, monkeypatch):
     """It is told with the reason, and is held as before."""
     holdings, file, key = held
+    monkeypatch.setattr(_prune, "digest_of", lambda *_: "ab")
     monkeypatch.setattr(Path, "unlink", _refusing(PermissionError(13, "Permission denied")))
     found = holdings.prune(max_bytes=0, dry_run=False)
     assert [(key, "cannot be deleted: Permission denied")] == [
@@ -407,10 +450,11 @@ def test_pruning_what_cannot_be_deleted(held, monkeypatch):
     monkeypatch.undo()
 
     monkeypatch.setattr(Path, "lstat", _refusing(PermissionError(13, "Permission denied")))
-    ((_, reason),) = holdings.prune(max_bytes=0).kept
+    ((_, reason),) = holdings.prune(keep=dt.timedelta(0)).kept
     assert "cannot be looked at: Permission denied" == reason
     monkeypatch.undo()
 
+    monkeypatch.setattr(_prune, "digest_of", lambda *_: "ab")
     monkeypatch.setattr(
         "camsync.catalogue._prune._reason_to_keep", lambda *_: holdings.pin(key) or ""
     )

@@ -463,13 +463,30 @@ def test_a_refused_stream_is_tried_again():
         (busy(retryable=False), 1),
     ],
 )
-def test_patience_has_an_end(error, calls):
+def test_patience_has_an_end(monkeypatch, error, calls):
     """A device that always refuses, asks for an hour, or means it, is not asked for ever."""
+    monkeypatch.setattr(_turns, "HOPELESS", 1e9)
     device = Device(*[error] * 20)
     with pytest.raises(DeviceBusyError), Gated(device, Impatient()).open(RECORDING):
         pytest.fail("there is no stream")
 
     assert calls == len(device.calls)
+
+
+def test_a_device_that_refuses_for_minutes_is_left_alone():
+    """All who wait hear of it, and nothing more is sent."""
+    device = Device(*[busy(retry_after=50.0)] * 20)
+    gated = Gated(device, Impatient())
+    with (
+        pytest.raises(DeviceBusyError, match="every download for 2 minutes"),
+        gated.open(RECORDING),
+    ):
+        pytest.fail("there is no stream")
+    asked = len(device.calls)
+    with pytest.raises(DeviceBusyError, match="every download"), gated.open(RECORDING):
+        pytest.fail("there is no stream")
+
+    assert asked == len(device.calls) < 6
 
 
 def test_waiting_for_a_busy_device_can_be_cancelled():

@@ -37,7 +37,11 @@ def _mark(hours: float, **changes: object) -> ChannelMark:
     """A channel that was searched until so many hours ago, since a week, and deeply just now."""
     moment = NOW - hours * HOUR
     mark = ChannelMark(
-        watermark=moment, searched_from=NOW - 7 * DAY, searched_until=moment, last_deep=NOW - HOUR
+        watermark=moment,
+        searched_from=NOW - 7 * DAY,
+        searched_until=moment,
+        last_deep=NOW - HOUR,
+        newest=NOW,
     )
     return attrs.evolve(mark, **changes)
 
@@ -94,12 +98,44 @@ def test_a_longer_wish_searches_the_older_part_too():
     assert look(Window(since=30 * DAY), _mark(0.1), NOW).span.start == NOW - 30 * DAY
 
 
-def test_a_fixed_beginning_is_never_passed():
-    """Neither by the look-back nor by the deep look."""
-    begin = NOW - 0.5 * HOUR
-    mark = _mark(0.1, last_deep=None)
+@pytest.mark.parametrize("since", [NOW - DAY, DAY, None])
+def test_a_beginning_that_moves_on_leaves_no_hole(since):
+    """Whoever says "since yesterday" in every run, and was off for four days, wants those as well."""
+    mark = _mark(4 * 24)
 
-    assert look(Window(since=begin), mark, NOW).span.start == begin
+    assert look(Window(since=since), mark, NOW).span.start <= mark.watermark
+
+
+def test_nothing_is_searched_before_the_first_beginning():
+    """Neither by the look-back nor by the late look."""
+    mark = _mark(0.1, last_deep=None, searched_from=NOW - 0.5 * HOUR)
+
+    assert look(Window(), mark, NOW).span.start == NOW - 0.5 * HOUR
+
+
+def test_what_a_broken_search_has_listed_is_searched_again():
+    """There is no mark yet, but something that waits."""
+    mark = ChannelMark(oldest_open=NOW - 3 * DAY)
+
+    assert look(Window(since=DAY), mark, NOW).span.start == NOW - 3 * DAY
+    assert look(Window(), ChannelMark(), NOW).span.start == NOW - DAY
+
+
+def test_a_search_reaches_back_to_what_is_known():
+    """So that a device which suddenly lists nothing is not believed; but not for ever."""
+    mark = _mark(0.1, searched_from=NOW - 60 * DAY)
+
+    for age, start in ((3 * DAY, NOW - 3 * DAY), (32 * DAY, mark.watermark - LOOK_BACK)):
+        known = attrs.evolve(mark, newest=NOW - age)
+        assert look(Window(), known, NOW).span.start == start
+
+
+def test_what_may_come_back_is_looked_for():
+    """Once a day, as far back as it lies."""
+    mark = _mark(0.1, searched_from=NOW - 60 * DAY, last_deep=NOW - 2 * DAY)
+
+    assert look(Window(), mark, NOW, NOW - 20 * DAY).span.start == NOW - 20 * DAY
+    assert look(Window(), mark, NOW).span.start == NOW - LATE
 
 
 def test_nothing_is_wanted_before_a_beginning_that_lies_ahead():
@@ -121,8 +157,18 @@ def test_a_clock_that_was_ahead_loses_nothing():
     """The mark lies in the future: the days before now are searched once more."""
     found = look(Window(), _mark(-24 * 365), NOW)
 
-    assert found.span.start == NOW - LATE
+    assert found.span.start == NOW - 7 * DAY
     assert found.deep
+    only = look(Window(since=DAY), _mark(-24 * 365, searched_from=NOW + HOUR), NOW)
+    assert TimeSpan(NOW - DAY, NOW) == only.span
+
+
+def test_a_channel_without_footage_is_searched_from_where_it_began():
+    """Its first search may have met a recorder whose disk was not up."""
+    mark = _mark(0, newest=None, searched_from=NOW - 3 * DAY)
+
+    assert look(Window(), mark, NOW).span.start == NOW - 3 * DAY
+    assert look(Window(since=5 * DAY), mark, NOW).span.start == NOW - 5 * DAY
 
 
 @given(
@@ -140,6 +186,7 @@ def test_every_search_reaches_from_what_is_not_done_until_now(since, mark, water
         searched_from=until - (water + first) * HOUR,
         searched_until=until,
         last_deep=None if deep is None else NOW - deep * HOUR / 60,
+        newest=NOW,
     )
 
     found = look(Window(since=since * HOUR), known, NOW)
@@ -160,7 +207,11 @@ def test_every_search_reaches_from_what_is_not_done_until_now(since, mark, water
         ({"state": State.FAILED, "next_try": NOW + HOUR}, Verdict.WAITING),
         ({"state": State.FAILED, "next_try": NOW}, Verdict.FETCH),
         ({"state": State.FAILED, "next_try": None}, Verdict.FETCH),
-        ({"state": State.QUARANTINED}, Verdict.QUARANTINED),
+        ({"state": State.FAILED, "next_try": NOW + 25 * HOUR}, Verdict.FETCH),
+        ({"state": State.QUARANTINED, "next_try": NOW + 7 * DAY}, Verdict.QUARANTINED),
+        ({"state": State.QUARANTINED, "next_try": NOW + 8 * DAY}, Verdict.FETCH),
+        ({"state": State.QUARANTINED, "next_try": NOW}, Verdict.FETCH),
+        ({"state": State.QUARANTINED}, Verdict.FETCH),
     ],
 )
 def test_the_state_decides(changes, verdict):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MissingExtraError
 from ._coverage import Coverage
 from ._ledger import SyncLedger
-from ._values import Batch, ChannelMark, Entry, Pruning, Reconciliation, State
+from ._values import Batch, ChannelMark, Entry, KnownChannel, Pace, Pruning, Reconciliation, State
 from ._vpack import VpackLedger
 
 
@@ -29,6 +29,8 @@ __all__ = [
     "Coverage",
     "Entry",
     "Holdings",
+    "KnownChannel",
+    "Pace",
     "Pruning",
     "Reconciliation",
     "State",

@@ -53,6 +53,27 @@ class Batches(Book):
                 msg = f"there is no run {batch[:80]!r} of {self.dest}"
                 raise ConfigurationError(msg)
 
+    def swept(self, *, now: bool = False) -> bool:
+        """Whether what killed runs have left behind is removed; with *now* it has just been.
+
+        Not a matter of the latest runs only: the clock may have been years off when one was killed.
+        Where several computers share the catalogue, a run that has not ended may still go on.
+        """
+        dead = (
+            BATCH.c.destination_id == self._id,
+            BATCH.c.ended_at.is_(None),
+            BATCH.c.figures == "{}",
+        )
+        if self._catalogue.place.shared:
+            return True
+        if now:
+            done = BATCH.update().where(*dead).values(figures=_as_json({"swept": True}))
+            with self._catalogue.writing() as connection:
+                connection.execute(done)
+        left = sa.select(BATCH.c.id).where(*dead).limit(1)
+        with self._catalogue.reading() as connection:
+            return connection.execute(left).scalar() is None
+
     def batches(self, limit: int = 20) -> tuple[Batch, ...]:
         """Return the last *limit* runs, the latest first."""
         latest = (BATCH.c.started_at.desc(), BATCH.c.id.desc())

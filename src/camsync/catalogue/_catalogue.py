@@ -17,11 +17,12 @@ import sqlalchemy as sa
 
 from .._places import absolute
 from .._time import utcnow
+from ..errors import ConfigurationError
 from ._codec import exact, plain, to_seconds
 from ._holdings import Holdings
 from ._migrate import migrate
-from ._place import Place, place_of, wrapped
-from ._schema import DESTINATION
+from ._place import MemoryPlace, Place, place_of, wrapped
+from ._schema import BATCH, CHANNEL, DESTINATION, FOLDER, PACE, RECORDING, TRACK
 from ._sql import insert_if_new
 from ._trouble import closed, translated
 
@@ -46,11 +47,13 @@ class Catalogue:
     done is on the disk when it returns. Several processes may use one catalogue.
 
     Args:
-        url: A path: a SQLite file, made with mode 0600 when it is missing.
+        url: A path: a SQLite file, made with mode 0600 when it is missing; its folder must exist.
             ``"postgresql://USER:PASSWORD@HOST/DATABASE"``: a server that several computers share
             (needs the extra ``postgres``; the password is never shown). ``":memory:"``: nothing
             is kept. None: ``catalogue.sqlite3`` in the user's data folder or ``$CAMSYNC_HOME``.
         clock: Returns the present (aware).
+        create: Make a SQLite file that is missing. Without, an empty catalogue in memory takes its
+            place: for those who only want to look.
 
     Raises:
         ConfigurationError: *url* is unusable, a newer camsync has made the catalogue, or the file
@@ -65,10 +68,13 @@ class Catalogue:
         url: str | os.PathLike[str] | None = None,
         *,
         clock: Callable[[], datetime] = utcnow,
+        create: bool = True,
     ) -> None:
         given = wrapped(url)
         del url  # it may hold a password, which no traceback shall show
-        self._place = place_of(given)
+        place = place_of(given)
+        missing = place.file is not None and not place.file.exists()
+        self._place = MemoryPlace() if missing and not create else place
         self._clock = clock
         self._setup()
         _OPEN.add(self)
@@ -81,6 +87,7 @@ class Catalogue:
         try:
             with self._place.alone():
                 self._prepare()
+                self._place.remember()
         except BaseException:
             self.close()
             raise
@@ -128,11 +135,13 @@ class Catalogue:
         """Give a connection whose changes all take place, or none of them.
 
         Raises:
-            CatalogueError: The database says no; nothing was changed.
+            CatalogueError: The database says no, or its file was deleted or replaced meanwhile;
+                nothing was changed.
         """
         engine = self.engine.execution_options(camsync_writes=True)
         with translated(str(self)), engine.begin() as connection:
             yield connection
+            self._place.check()
 
     @contextlib.contextmanager
     def claim(self, dest: Path) -> Iterator[bool]:
@@ -175,6 +184,29 @@ class Catalogue:
             paths = connection.execute(sa.select(DESTINATION.c.path)).scalars()
             return sorted(Path(plain(path)) for path in paths)
 
+    def forget(self, dest: str | os.PathLike[str]) -> None:
+        """Forget a destination of which no recording is known, such as one that was a slip.
+
+        Raises:
+            ConfigurationError: Nothing was ever synced to *dest*; or the catalogue knows recordings
+                of it, without which they would be fetched again.
+            DestinationBusyError: A run is working on it.
+        """
+        folder = absolute(dest)
+        if folder not in self.destinations():
+            msg = f"nothing was ever synced to {folder}"
+            raise ConfigurationError(msg)
+        with self.at(folder).lock(), self.writing() as connection:
+            mine = _parts_of(folder)
+            known = sa.select(sa.func.count()).where(RECORDING.c.channel_id.in_(mine[CHANNEL]))
+            count = connection.execute(known).scalar_one()
+            if count:
+                msg = f"the catalogue knows {count} recordings of {folder}: it is not forgotten"
+                step = "to free its disk use prune; a destination without files does no harm"
+                raise ConfigurationError(msg, next_step=step)
+            for table, numbers in mine.items():
+                connection.execute(table.delete().where(table.c.id.in_(numbers)))
+
     def close(self) -> None:
         """Close all connections. Calling it twice is fine."""
         engine, self._engine = self._engine, None
@@ -210,3 +242,15 @@ class Catalogue:
 
     def __repr__(self) -> str:
         return f"Catalogue({str(self)!r})"
+
+
+def _parts_of(dest: Path) -> dict[sa.Table, sa.Select[Any]]:
+    """Return the numbers of the rows of a destination, in the order in which they can be deleted."""
+    number = sa.select(DESTINATION.c.id).where(DESTINATION.c.path == exact(str(dest)))
+    channels = sa.select(CHANNEL.c.id).where(CHANNEL.c.destination_id.in_(number))
+    tracks = sa.select(TRACK.c.id).where(TRACK.c.channel_id.in_(channels))
+    own = {
+        table: sa.select(table.c.id).where(table.c.destination_id.in_(number))
+        for table in (FOLDER, PACE, BATCH)
+    }
+    return {TRACK: tracks, **own, CHANNEL: channels, DESTINATION: number}

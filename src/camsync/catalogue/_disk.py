@@ -105,6 +105,20 @@ def walk(
                 yield Found(relative(path), found.st_size, found.st_mtime)
 
 
+def is_empty(dest: Path) -> bool:
+    """Whether *dest* is a folder with nothing in it, or no folder at all."""
+    try:
+        return not any(dest.iterdir())
+    except OSError as error:
+        return error.errno in _NOT_THERE
+
+
+def is_below(path: Path, root: str) -> bool:
+    """Whether the folder of *path* is really below *root* (a real path), not only by a link."""
+    real = os.path.realpath(path.parent)
+    return Path(real).is_relative_to(root)
+
+
 def require_there(dest: Path) -> None:
     """Check that *dest* is a folder with something in it.
 
@@ -120,6 +134,6 @@ def require_there(dest: Path) -> None:
     msg = f"{dest} {what}"
     raise DestinationError(
         msg,
-        next_step="is the disk mounted? If all files were deleted on purpose, "
-        "make a folder in it and try again: they will be fetched anew",
+        next_step="is the disk mounted? If all files are gone for good: "
+        f"camsync reconcile {dest} --forget, and they are fetched again",
     )

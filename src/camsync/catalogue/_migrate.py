@@ -14,9 +14,30 @@ from ..errors import ConfigurationError, DamagedCatalogueError
 from ._schema import METADATA, VERSION
 
 
-CURRENT = 1
-STEPS: Mapping[int, Callable[[sa.Connection], None]] = {}
-"""From the version before to the version that is the key."""
+CURRENT = 2
+
+
+def _to_2(connection: sa.Connection) -> None:
+    """Version 2 remembers what devices bear, what was not listed once, and where disks belong."""
+    number = "INTEGER" if connection.dialect.name == "sqlite" else "SERIAL"
+    pace = (
+        f"CREATE TABLE camsync_pace (id {number} NOT NULL PRIMARY KEY, "
+        "destination_id INTEGER NOT NULL REFERENCES camsync_destination (id), "
+        "source TEXT NOT NULL, streams INTEGER NOT NULL, ceiling INTEGER, "
+        "noted_at BIGINT NOT NULL, UNIQUE (destination_id, source))"
+    )
+    for words in (
+        pace,
+        "ALTER TABLE camsync_recording ADD COLUMN missed_at BIGINT",
+        "ALTER TABLE camsync_channel ADD COLUMN last_search BIGINT",
+        "ALTER TABLE camsync_destination ADD COLUMN mount TEXT",
+    ):
+        connection.execute(sa.text(words))
+
+
+STEPS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_2}
+"""From the version before to the version that is the key. A step holds its own words: the tables of
+the present version may look different by then."""
 
 _LOCK = 0x63616D73  # "cams", for PostgreSQL's advisory locks
 
@@ -35,7 +56,7 @@ def migrate(connection: sa.Connection, place: str, now: int) -> None:
         _create(connection, tables, place, now)
         return
     versions = connection.execute(sa.select(VERSION.c.version)).scalars().all()
-    if len(versions) != 1:
+    if len(versions) != 1 or not isinstance(versions[0], int) or versions[0] < 1:
         msg = f"the catalogue {place} does not say which version it has"
         raise DamagedCatalogueError(msg)
     _bring_forward(connection, versions[0], place, now)

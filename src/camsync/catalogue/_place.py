@@ -21,6 +21,7 @@ from ..errors import (
     MissingExtraError,
     StoreUnavailableError,
 )
+from ._mistyped import STEP, mistyped
 
 
 _FILE = "catalogue.sqlite3"
@@ -50,6 +51,18 @@ class Place(Protocol):
         """Keep others from opening the same catalogue while the block runs."""
         ...
 
+    def remember(self) -> None:
+        """Note which file was opened."""
+        ...
+
+    def check(self) -> None:
+        """Check that it is still the file that was opened.
+
+        Raises:
+            CatalogueUnavailableError: It was deleted, or replaced by another one.
+        """
+        ...
+
 
 Given = Secret | os.PathLike[str] | None
 
@@ -77,6 +90,9 @@ def place_of(given: Given) -> Place:
         raise ConfigurationError(msg) from error
     if is_url:
         return _on_a_server(given)
+    if mistyped(given.reveal()):
+        msg = "the catalogue is neither a URL nor what a path looks like; it may hold a password"
+        raise ConfigurationError(msg, next_step=STEP)
     return MemoryPlace() if given.reveal() == _MEMORY else FilePlace(absolute(given.reveal()))
 
 
@@ -110,11 +126,12 @@ class _SqlitePlace:
 
 
 class FilePlace(_SqlitePlace):
-    """A file, made with mode 0600 in a folder of mode 0700."""
+    """A file, made with mode 0600; the user's own folder for it is made with mode 0700."""
 
     def __init__(self, path: Path) -> None:
         self.file: Path | None = path
         self._path = path
+        self._opened: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return str(self._path)
@@ -128,17 +145,56 @@ class FilePlace(_SqlitePlace):
         """Hold the lock file beside the catalogue, and make the catalogue if there is none.
 
         Raises:
-            CatalogueUnavailableError: The file or its folder cannot be made or locked.
+            CatalogueUnavailableError: The file cannot be made or locked, or its folder is missing.
         """
+        self._check_folder()
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(locked(self._path))
-                # SQLite gives the rights of this file to those that it makes beside it.
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+                # To close a file of SQLite's ends the locks that other connections of this process
+                # have on it: one that is there is not touched.
+                if not self._path.is_file():
+                    # SQLite gives the rights of this file to those that it makes beside it.
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             except (StoreUnavailableError, OSError) as error:
                 msg = f"the catalogue {self._path} cannot be opened: {_reason(error)}"
                 raise CatalogueUnavailableError(msg) from error
             yield
+
+    def _check_folder(self) -> None:
+        folder = self._path.parent
+        if folder == data_folder() or os.path.lexists(folder):
+            return
+        msg = f"the catalogue {self._path} cannot be opened: there is no folder {folder}"
+        raise CatalogueUnavailableError(
+            msg, next_step="is its disk mounted, and its path correct? Else make the folder"
+        )
+
+    def remember(self) -> None:
+        """Note which file was opened."""
+        self._opened = self._identity()
+
+    def check(self) -> None:
+        """Check that it is still the file that was opened: what is written to another one is lost.
+
+        Raises:
+            CatalogueUnavailableError: It was deleted, or replaced by another one.
+        """
+        if self._opened is None:
+            return
+        present = self._identity()
+        if present != self._opened:
+            what = "deleted" if present is None else "replaced by another file"
+            msg = f"the catalogue {self._path} was {what} while it was in use"
+            step = "start again: it then uses what is there, and finds the files that were fetched"
+            raise CatalogueUnavailableError(msg, next_step=step)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 class MemoryPlace(_SqlitePlace):
@@ -148,6 +204,12 @@ class MemoryPlace(_SqlitePlace):
 
     def __str__(self) -> str:
         return _MEMORY
+
+    def remember(self) -> None:
+        """Do nothing: nobody can take its place."""
+
+    def check(self) -> None:
+        """Do nothing: see `remember`."""
 
     def engine(self) -> sa.Engine:
         """Return an engine with one connection, which is the database: threads take turns."""

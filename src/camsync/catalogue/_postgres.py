@@ -13,7 +13,7 @@ import psycopg.conninfo
 import sqlalchemy as sa
 
 from .._secret import Secret
-from ..errors import CatalogueUnavailableError, ConfigurationError
+from ..errors import CatalogueServerError, ConfigurationError
 from ._codec import shown
 
 
@@ -33,6 +33,12 @@ class PostgresPlace:
 
     shared = True
     file: Path | None = None
+
+    def remember(self) -> None:
+        """Do nothing: a name on a server leads to one database."""
+
+    def check(self) -> None:
+        """Do nothing: see `remember`."""
 
     def __init__(self, url: Secret) -> None:
         self._url = _checked(url)
@@ -66,7 +72,7 @@ class PostgresPlace:
             words = _masked(" ".join(str(error).split()), self._url)
             failure = shown(words, 300) or type(error).__name__
         msg = f"the catalogue {self} cannot be reached: {failure}"
-        raise CatalogueUnavailableError(msg, retryable=True)
+        raise CatalogueServerError(msg, retryable=True)
 
 
 def _checked(url: Secret) -> Secret:

@@ -9,11 +9,12 @@ import attrs
 
 from .._cancel import CancelToken, check_cancelled
 from ..models import RecordingKey
-from ._batches import Batches
 from ._codec import exact
 from ._disk import Found, digest_of, require_there, size_of, walk
 from ._folders import Folders
 from ._marks import Marks
+from ._mounted import Mounted, mount_point
+from ._paces import Paces
 from ._schema import RECORDING
 from ._sql import is_in
 from ._values import Entry, Reconciliation, State
@@ -49,30 +50,41 @@ class _Findings:
         )
 
 
-class Reconciling(Marks, Folders, Batches):
+class Reconciling(Marks, Folders, Paces, Mounted):
     """Comparing what should be on disk with what is."""
 
     def reconcile(
-        self, *, deep: bool = False, repair: bool = False, cancel: CancelToken | None = None
+        self,
+        *,
+        deep: bool = False,
+        repair: bool = False,
+        forget: bool = False,
+        cancel: CancelToken | None = None,
     ) -> Reconciliation:
         """Compare catalogue and disk both ways. No file is ever changed or deleted.
 
         A recording whose file is missing is `State.SEEN` again, and is fetched by the next run,
         unless it was pruned; or its file is found elsewhere below the destination, by size and
-        SHA-256.
+        SHA-256. One that is found outside the folder of its camera is pinned: somebody has put it
+        there to keep it.
 
         Args:
             deep: Read every file whose SHA-256 is known, and compare.
             repair: Let recordings with a changed file be fetched again, too.
+            forget: The files that are not there are gone for good, even if that is all of them: do
+                not ask whether the disk is mounted. Use it for a new disk.
 
         Raises:
-            DestinationError: The destination is not there, or is empty: its disk is not mounted.
+            DestinationError: The destination is not there, is empty, or is on another disk than its
+                files: its disk is not mounted.
             CancelledError: *cancel* was set; nothing was changed.
         """
+        if not forget:
+            self.check_mounted()
         findings = _Findings()
         for entry in self._expected():
             check_cancelled(cancel)
-            if not findings.checked:
+            if not (findings.checked or forget):
                 require_there(self.dest)
             self._check(entry, findings, deep=deep, cancel=cancel)
         self._look_around(findings, cancel)
@@ -81,11 +93,12 @@ class Reconciling(Marks, Folders, Batches):
         self._see_again([entry.key for entry in findings.missing])
         if repair:
             self._see_again([entry.key for entry in findings.changed])
+        if forget:
+            self._note_mount(str(mount_point(self.dest)))
         return findings.result()
 
     def _expected(self) -> Iterator[Entry]:
-        entries = self.entries(states=[State.VERIFIED])
-        return (entry for entry in entries if entry.held and entry.path is not None)
+        return (entry for entry in self.entries(states=[State.VERIFIED]) if entry.held)
 
     def _check(
         self, entry: Entry, findings: _Findings, *, deep: bool, cancel: CancelToken | None
@@ -137,8 +150,10 @@ class Reconciling(Marks, Folders, Batches):
 
     def _adopt(self, findings: _Findings, moved: list[tuple[Entry, Found]]) -> None:
         for entry, found in moved:
-            self._change([entry.key], {"path": exact(str(found.path))}, *_held_at(entry))
-            findings.adopted.append(attrs.evolve(entry, path=found.path))
+            pinned = entry.pinned or not _same_camera(entry, found)
+            values = {"path": exact(str(found.path)), "pinned": int(pinned)}
+            self._change([entry.key], values, *_held_at(entry))
+            findings.adopted.append(attrs.evolve(entry, path=found.path, pinned=pinned))
             findings.missing.remove(entry)
             findings.unknown.remove(found)
 
@@ -150,6 +165,12 @@ class Reconciling(Marks, Folders, Batches):
             is_in(State.VERIFIED),
             RECORDING.c.pruned_at.is_(None),
         )
+
+
+def _same_camera(entry: Entry, found: Found) -> bool:
+    """Whether a file was found in the outermost folder that it was written to."""
+    before = entry.path or PurePosixPath()
+    return before.parent.parts[:1] == found.path.parent.parts[:1]
 
 
 def _held_at(entry: Entry) -> tuple[object, ...]:

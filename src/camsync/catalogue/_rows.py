@@ -20,6 +20,8 @@ from ._values import Entry, State
 
 
 _LEAST = 20
+_SLACK = 5
+"""Seconds by which an end may differ from one list to the next without there being more footage."""
 _ORDER = (RECORDING.c.start, RECORDING.c.id)
 
 
@@ -35,8 +37,8 @@ class Rows(Book):
         """Note what a device has, in transactions of 500, and return the entries in that order.
 
         A recording that is held stays held, with the bounds that it was fetched with. Only if it
-        was still being written then, and is complete now, it is `State.SEEN` again; so is one
-        that was gone and is back.
+        was still being written then, and is complete now, or if it has become longer, it is
+        `State.SEEN` again; so is one that was gone and is back.
 
         Args:
             batch: The run that has seen them: see `Holdings.begin_batch`.
@@ -188,9 +190,12 @@ def _see_again() -> sa.Update:
     """Build the statement for a recording that is known already; see `Rows.observe`."""
     is_held = is_in(State.VERIFIED)
     was_open = RECORDING.c.in_progress == 1
-    done_writing = sa.and_(is_held, was_open, _now("in_progress") == 0)
-    anew = sa.or_(is_in(State.GONE), done_writing)
-    stays = sa.and_(is_held, sa.not_(done_writing))
+    complete = _now("in_progress") == 0
+    here = sa.and_(RECORDING.c.path.is_not(None), RECORDING.c.pruned_at.is_(None))
+    grown = sa.and_(here, _now("end") > RECORDING.c.end + _SLACK)
+    more = sa.and_(is_held, complete, sa.or_(was_open, grown))
+    anew = sa.or_(is_in(State.GONE), more)
+    stays = sa.and_(is_held, sa.not_(more))
 
     def unless_held(name: str) -> Any:
         return sa.case((stays, RECORDING.c[name]), else_=_now(name))
@@ -205,6 +210,7 @@ def _see_again() -> sa.Update:
                 "state": sa.case((anew, State.SEEN.value), else_=RECORDING.c.state),
                 "failures": sa.case((anew, 0), else_=RECORDING.c.failures),
                 "next_try": sa.case((anew, None), else_=RECORDING.c.next_try),
+                "missed_at": None,
             }
         )
     )

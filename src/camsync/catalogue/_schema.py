@@ -33,7 +33,9 @@ DESTINATION = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("path", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("mount", sa.Text),
 )
+"""``mount``: the mount point that it was below when it was last written to."""
 
 CHANNEL = sa.Table(
     "camsync_channel",
@@ -48,9 +50,11 @@ CHANNEL = sa.Table(
     sa.Column("searched_until", sa.BigInteger),
     sa.Column("oldest", sa.BigInteger),
     sa.Column("last_deep", sa.BigInteger),
+    sa.Column("last_search", sa.BigInteger),
     sa.UniqueConstraint("destination_id", "device", "channel"),
 )
-"""``longest``: seconds of its longest recording, which bounds the search for overlaps."""
+"""``longest``: seconds of its longest recording, which bounds the search for overlaps.
+``last_search``: when it was last searched to the end, also if nothing was found."""
 
 FOLDER = sa.Table(
     "camsync_folder",
@@ -107,6 +111,7 @@ RECORDING = sa.Table(
     sa.Column("first_seen", sa.BigInteger, nullable=False),
     sa.Column("last_seen", sa.BigInteger, nullable=False),
     sa.Column("done_at", sa.BigInteger),
+    sa.Column("missed_at", sa.BigInteger),
     sa.Column("pruned_at", sa.BigInteger),
     sa.Column("pinned", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("lease_owner", sa.Text),
@@ -124,6 +129,19 @@ RECORDING = sa.Table(
         postgresql_where=UNSETTLED,
     ),
 )
+
+PACE = sa.Table(
+    "camsync_pace",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("destination_id", sa.ForeignKey(DESTINATION.c.id), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("streams", sa.Integer, nullable=False),
+    sa.Column("ceiling", sa.Integer),
+    sa.Column("noted_at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("destination_id", "source"),
+)
+"""How many downloads at once a device has borne; ``ceiling``: with more there was trouble."""
 
 BATCH = sa.Table(
     "camsync_batch",

@@ -11,13 +11,17 @@ import sqlalchemy as sa
 
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..models import ChannelId, DeviceId, RecordingKey, RecordingKind
-from ._codec import from_seconds, plain
+from ..errors import DamagedCatalogueError
+from ..models import ChannelId, Codec, DeviceId, RecordingKey, RecordingKind
+from ._codec import from_seconds, plain, shown
 from ._schema import CHANNEL, RECORDING, TRACK
 from ._values import Entry, State
 
 
 _Any = TypeVar("_Any")
+_KINDS = frozenset(kind.value for kind in RecordingKind)
+_CODECS = frozenset({"", *(codec.value for codec in Codec)})
+_LONGEST = 200
 
 ENTRY = (
     sa.select(
@@ -50,7 +54,19 @@ def is_in(*states: State) -> sa.ColumnElement[bool]:
 
 
 def to_entry(row: Any) -> Entry:
-    """Build the value from a row of `ENTRY`."""
+    """Build the value from a row of `ENTRY`.
+
+    Raises:
+        DamagedCatalogueError: It holds what camsync does not write.
+    """
+    try:
+        return _to_entry(row)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        msg = f"entry {row.id} of the catalogue makes no sense: {shown(str(error), _LONGEST)}"
+        raise DamagedCatalogueError(msg) from error
+
+
+def _to_entry(row: Any) -> Entry:
     return Entry(
         key=RecordingKey(
             provider=plain(row.provider),
@@ -64,7 +80,7 @@ def to_entry(row: Any) -> Entry:
         start=from_seconds(row.start),
         end=from_seconds(row.end),
         size=row.size,
-        kind=RecordingKind(row.kind),
+        kind=RecordingKind(row.kind) if row.kind in _KINDS else RecordingKind.UNKNOWN,
         state=State(row.state),
         in_progress=bool(row.in_progress),
         attempts=row.attempts,
@@ -78,11 +94,12 @@ def to_entry(row: Any) -> Entry:
         sha256=row.sha256,
         duration=row.duration,
         container=row.container,
-        codec=row.codec,
+        codec=row.codec if row.codec in _CODECS else Codec.UNKNOWN.value,
         batch=row.batch,
         first_seen=from_seconds(row.first_seen),
         last_seen=from_seconds(row.last_seen),
         done_at=from_seconds(row.done_at),
+        missed_at=from_seconds(row.missed_at),
         pruned_at=from_seconds(row.pruned_at),
         pinned=bool(row.pinned),
     )

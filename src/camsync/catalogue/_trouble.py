@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ..errors import (
     CamsyncError,
     CatalogueError,
+    CatalogueServerError,
     CatalogueUnavailableError,
     DamagedCatalogueError,
     DiskFullError,
@@ -20,6 +21,7 @@ from ._codec import shown
 
 
 _LONGEST = 300
+_SERVER = "postgresql://"
 _DAMAGED = ("not a database", "malformed", "corrupt")
 _FULL = ("disk is full", "no space left")
 _BUSY = ("is locked", "deadlock detected", "could not serialize", "too many clients")
@@ -32,7 +34,7 @@ def translated(place: str) -> Iterator[None]:
     Raises:
         DiskFullError: There is no room for the catalogue.
         DamagedCatalogueError: The file is damaged, or is something else.
-        CatalogueUnavailableError: Anything else.
+        CatalogueUnavailableError: Anything else; of a server it is a `CatalogueServerError`.
     """
     try:
         yield
@@ -49,13 +51,14 @@ def trouble(place: str, error: Exception) -> CamsyncError:
         return DiskFullError(f"no room left for the catalogue {place}: {words}")
     if any(word in lower for word in _DAMAGED):
         return DamagedCatalogueError(f"the catalogue {place} is damaged: {words}")
+    kind = CatalogueServerError if place.startswith(_SERVER) else CatalogueUnavailableError
     if any(word in lower for word in _BUSY) or isinstance(error, sa.exc.TimeoutError):
-        return CatalogueUnavailableError(
+        return kind(
             f"the catalogue {place} is busy: {words}",
             next_step="try again; if it stays, look for a program that keeps it locked",
             retryable=True,
         )
-    return CatalogueUnavailableError(f"the catalogue {place} cannot be used: {words}")
+    return kind(f"the catalogue {place} cannot be used: {words}")
 
 
 def closed(place: str) -> CatalogueError:

@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 
-from ..models import RecordingKey, RecordingKind
+from .._words import size_text
+from ..models import ChannelId, DeviceId, RecordingKey, RecordingKind
 
 
 class State(str, enum.Enum):
@@ -24,14 +25,18 @@ class State(str, enum.Enum):
     """A run has claimed it, so that no other one fetches it too."""
     DOWNLOADING = "downloading"
     VERIFIED = "verified"
-    """It is complete and under its final name, or was until it was pruned."""
+    """It is complete and under its final name, or was until it was pruned; or, with no path, the
+    host's own table has it."""
     FAILED = "failed"
     """It could not be fetched; it is tried again from `Entry.next_try` on."""
     QUARANTINED = "quarantined"
-    """It failed so often that it is left alone until somebody calls `Holdings.rearm`."""
+    """It failed so often, while others did not, that it is tried once a week only."""
     GONE = "gone"
     """The device has lost it before it was fetched."""
 
+
+MISSED_FOR = dt.timedelta(hours=6)
+"""For so long a recording must not be listed until it is believed to be gone."""
 
 CLAIMED = (State.LEASED, State.DOWNLOADING)
 """States in which a run has the recording to itself, for as long as its lease lasts."""
@@ -60,6 +65,7 @@ class Entry:
         batch: The run that planned or finished it last.
         first_seen: When it was first seen on the device; so with `last_seen`.
         done_at: When it was verified, or None.
+        missed_at: When a complete search did not list it for the first time, or None.
         pruned_at: When its file was deleted by `Holdings.prune`, or None.
         pinned: Whether `Holdings.prune` must leave it alone.
     """
@@ -88,13 +94,25 @@ class Entry:
     first_seen: dt.datetime
     last_seen: dt.datetime
     done_at: dt.datetime | None = None
+    missed_at: dt.datetime | None = None
     pruned_at: dt.datetime | None = None
     pinned: bool = False
 
+    def missed_for(self, now: dt.datetime) -> bool:
+        """Whether the device has not listed it for so long that it is gone."""
+        return self.missed_at is not None and now - self.missed_at >= MISSED_FOR
+
+    def __str__(self) -> str:
+        name = self.channel_name or f"{self.key.device} channel {self.key.channel}"
+        where = self.error or ("" if self.path is None else str(self.path))
+        text = f"{name} {self.start:%Y-%m-%d %H:%M:%S} UTC, {self.state.value}"
+        return f"{text}: {where}" if where else text
+
     @property
     def held(self) -> bool:
-        """Whether its file should be on disk now."""
-        return self.state is State.VERIFIED and self.pruned_at is None
+        """Whether its file should be on disk now, below the destination."""
+        on_disk = self.path is not None and self.pruned_at is None
+        return on_disk and self.state is State.VERIFIED
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +125,9 @@ class ChannelMark:
         searched_until: End of it.
         oldest_on_device: Begin of the oldest footage that the device still had, if known.
         last_deep: When the whole device was searched last, not only what can be new.
+        last_search: When a search was complete last, also if it has found nothing.
+        oldest_open: Begin of the oldest recording that is still to be fetched, or None.
+        newest: Begin of the newest recording that was ever seen, or None.
         folder: The camera's folder below the destination, or empty.
     """
 
@@ -115,7 +136,28 @@ class ChannelMark:
     searched_until: dt.datetime | None = None
     oldest_on_device: dt.datetime | None = None
     last_deep: dt.datetime | None = None
+    last_search: dt.datetime | None = None
+    oldest_open: dt.datetime | None = None
+    newest: dt.datetime | None = None
     folder: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class KnownChannel:
+    """A channel of a destination, whether or not there was ever any footage of it.
+
+    Attributes:
+        name: What it was called when it was last seen, or empty.
+        mark: How far it has been dealt with. Where only some kinds of recordings are fetched, how
+            far those have been.
+        newest: End of the newest footage that was ever seen of it (aware, UTC), or None.
+    """
+
+    device: DeviceId
+    channel: ChannelId
+    name: str = ""
+    mark: ChannelMark = attrs.field(factory=ChannelMark)
+    newest: dt.datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +175,21 @@ class Batch:
     ended: dt.datetime | None = None
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     figures: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How many downloads at once a device has borne.
+
+    Attributes:
+        streams: How many there were at the end of the last run.
+        ceiling: With more there was trouble; None when there was none.
+        learnt_at: When the ceiling was found (aware, UTC); without one, when the run ended.
+    """
+
+    streams: int
+    ceiling: int | None
+    learnt_at: dt.datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -164,6 +221,11 @@ class Reconciliation:
         found = (self.missing, self.changed, self.adopted, self.unknown, self.unreadable)
         return not any(found)
 
+    def __str__(self) -> str:
+        names = ("missing", "changed", "adopted", "unknown", "parts", "unreadable")
+        counts = [f"{len(getattr(self, name))} {name}" for name in names if getattr(self, name)]
+        return ", ".join([f"{self.checked} checked", *counts]) + (", all well" * self.clean)
+
 
 @attrs.frozen(kw_only=True)
 class Pruning:
@@ -182,3 +244,10 @@ class Pruning:
     kept: tuple[tuple[Entry, str], ...] = ()
     bytes: int = 0
     left: int = 0
+
+    def __str__(self) -> str:
+        verb = "would be deleted" if self.dry_run else "deleted"
+        kept = f", {len(self.kept)} kept" if self.kept else ""
+        files = "1 file" if len(self.deleted) == 1 else f"{len(self.deleted)} files"
+        done = f"{files} ({size_text(self.bytes)}) {verb}{kept}"
+        return f"{done}; {size_text(self.left)} left"

@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..models import Downloaded, RecordingKey
 from ._book import unknown
-from ._codec import exact, shown, to_seconds
+from ._codec import exact, from_seconds, shown, to_seconds
 from ._rows import Rows
 from ._schema import RECORDING, UNSETTLED
 from ._sql import is_in
@@ -27,6 +27,9 @@ from ._values import CLAIMED, Entry, State
 
 _FIRST_WAIT = 15 * 60
 _LONGEST_WAIT = 24 * 3600
+_LONGEST_DOUBTFUL_WAIT = 3600
+_DOUBT = 8
+_WEEK = 7 * 24 * 3600
 _DOUBLINGS = 10
 _CLOCKS_DIFFER = 300
 """Seconds by which a lease may begin in the future: then another computer's clock is ahead."""
@@ -42,6 +45,8 @@ _THEIRS = frozenset(
 """Failures that the recording itself may be to blame for."""
 _MAYBE_THEIRS = frozenset({Category.NETWORK, Category.BUSY})
 _MORE_PATIENCE = 4
+_OF_THE_MOMENT = frozenset({Category.NETWORK, Category.BUSY, Category.DISK})
+"""Failures that may be over by the next run."""
 
 _NO_LEASE = {"lease_owner": None, "lease_from": None, "lease_until": None}
 _NO_FAILURE = {
@@ -71,7 +76,7 @@ class Work(Rows):
         """
         now = self._now()
         values = {"state": State.LEASED.value, **_lease(owner, now, seconds)}
-        todo = is_in(State.SEEN, State.PLANNED, State.FAILED)
+        todo = is_in(State.SEEN, State.PLANNED, State.FAILED, State.QUARANTINED)
         left = sa.and_(is_in(*CLAIMED), sa.not_(_held_by_another(owner, now)))
         return self._change([key], values, sa.or_(todo, left)) == 1
 
@@ -142,16 +147,27 @@ class Work(Rows):
         }
         self._change([file.recording.key], values)
 
-    def failed(self, key: RecordingKey, error: CamsyncError, *, quarantine_after: int = 5) -> Entry:
+    def failed(
+        self,
+        key: RecordingKey,
+        error: CamsyncError,
+        *,
+        quarantine_after: int = 5,
+        doubtful: bool = False,
+    ) -> Entry:
         """Note that a run could not fetch a recording, and when to try again.
 
-        The first pause takes 15 minutes; each failure doubles it, up to 24 hours. A cancelled
-        transfer is no failure. One that is held already stays held.
+        The first pause takes 15 minutes; each failure doubles it, up to 24 hours. After a broken
+        connection or a full disk the first try is due at once, but after what has not failed. A
+        cancelled transfer is no failure. One that is held already stays held.
 
         Args:
-            quarantine_after: After so many failures in a row the recording is left alone. Only
-                those count that it may be to blame for: a full disk or a refused login is no
-                fault of its own, and of a broken connection it takes four times as many.
+            quarantine_after: After so many failures in a row the recording is tried only once a
+                week. Only those count that it may be to blame for: a full disk or a refused login
+                is no fault of its own, and of a broken connection it takes four times as many.
+            doubtful: It may be the whole device, of which nothing else could be fetched either:
+                then no pause is longer than an hour, and it takes eight times as many. See
+                `quarantine`.
 
         Raises:
             ConfigurationError: The catalogue does not know *key*.
@@ -162,22 +178,72 @@ class Work(Rows):
         if isinstance(error, CancelledError):
             self.release(key)
         else:
-            values = self._failure(entry.failures + 1, error, quarantine_after)
+            limit = quarantine_after * (_DOUBT if doubtful else 1)
+            longest = _LONGEST_DOUBTFUL_WAIT if doubtful else _LONGEST_WAIT
+            values = self._failure(entry.failures + 1, error, limit, longest)
             self._change([key], {**values, **_NO_LEASE}, sa.not_(is_in(State.VERIFIED)))
         return self.find([key])[key]
 
-    def _failure(self, failures: int, error: CamsyncError, limit: int) -> dict[str, Any]:
-        wait = min(_FIRST_WAIT * 2 ** min(failures - 1, _DOUBLINGS), _LONGEST_WAIT)
-        hopeless = failures >= _patience(error, limit)
+    def quarantine(self, keys: Collection[RecordingKey], *, after: int = 5) -> int:
+        """Leave alone, for a week each time, what has failed so often; return how much that is.
+
+        Args:
+            keys: What has failed while others of the same device did not.
+            after: See `failed`.
+        """
+        hopeless = [
+            entry.key
+            for entry in self.find(keys).values()
+            if entry.failures >= _patience(entry.error_category, after)
+        ]
+        return self._change(hopeless, _alone(self._now()), is_in(State.FAILED))
+
+    def _failure(
+        self, failures: int, error: CamsyncError, limit: int, longest: int
+    ) -> dict[str, Any]:
+        at_once = error.category in _OF_THE_MOMENT
+        pauses = min(failures - 1 - at_once, _DOUBLINGS)
+        wait = min(_FIRST_WAIT * 2**pauses, longest) if pauses >= 0 else 0
+        hopeless = failures >= _patience(error.category.value, limit)
         code = " ".join(filter(None, (type(error).__name__, error.vendor_sub_code)))
         return {
-            "state": (State.QUARANTINED if hopeless else State.FAILED).value,
+            "state": State.FAILED.value,
             "failures": failures,
             "error": shown(error.message),
             "error_category": error.category.value,
             "error_code": shown(code),
-            "next_try": None if hopeless else self._now() + wait,
+            "next_try": self._now() + wait,
+            **(_alone(self._now()) if hopeless else {}),
         }
+
+    def missed(self, keys: Collection[RecordingKey]) -> list[RecordingKey]:
+        """Note that a complete search has not listed *keys*; return those that are gone now.
+
+        A recorder whose disk is not up yet lists nothing, and one that is repaired lists what it
+        had: only what is missed twice, `MISSED_FOR` apart, is gone.
+        """
+        entries = self.find(keys).values()
+        lost = [entry.key for entry in entries if entry.missed_for(from_seconds(self._now()))]
+        self._change(keys, {"missed_at": self._now()}, not_missed_yet(self._now()))
+        self.gone(lost)
+        return lost
+
+    def elsewhere(self, keys: Iterable[RecordingKey]) -> None:
+        """Note that the host's own table has recordings: they are not to be fetched.
+
+        They are `State.VERIFIED` without a path. What is held below the destination stays as it is.
+        """
+        values = {
+            "state": State.VERIFIED.value,
+            "in_progress": 0,
+            "path": None,
+            "file_size": None,
+            "sha256": "",
+            "done_at": self._now(),
+            **_NO_FAILURE,
+            **_NO_LEASE,
+        }
+        self._change(keys, values, sa.not_(is_in(State.VERIFIED)))
 
     def gone(self, keys: Iterable[RecordingKey]) -> None:
         """Note that the device has lost recordings; those that are held stay held."""
@@ -213,6 +279,17 @@ class Work(Rows):
             raise ConfigurationError(msg) from error
 
 
+def _alone(now: int) -> dict[str, Any]:
+    """Return what makes a recording rest: it is tried once a week, in case it was the device."""
+    return {"state": State.QUARANTINED.value, "next_try": now + _WEEK}
+
+
+def not_missed_yet(now: int) -> Any:
+    """Return the condition that a recording was listed last time, by a clock that was right."""
+    missed = RECORDING.c.missed_at
+    return sa.and_(UNSETTLED, sa.or_(missed.is_(None), missed > now))
+
+
 def _lease(owner: str, now: int, seconds: float) -> dict[str, Any]:
     return {"lease_owner": owner, "lease_from": now, "lease_until": now + int(seconds)}
 
@@ -235,8 +312,8 @@ def _end(file: Downloaded) -> Any:
     return min(recording.end, file.end) if recording.in_progress else recording.end
 
 
-def _patience(error: CamsyncError, limit: int) -> float:
+def _patience(category: str, limit: int) -> float:
     """Return after how many failures a recording is left alone."""
-    if error.category in _THEIRS:
+    if category in _THEIRS:
         return limit
-    return limit * _MORE_PATIENCE if error.category in _MAYBE_THEIRS else float("inf")
+    return limit * _MORE_PATIENCE if category in _MAYBE_THEIRS else float("inf")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
+from typing import TYPE_CHECKING, Any
+
 from ._clip import Clip, ClipPart, clip
 from ._options import Source
-from ._run import make_plan, sync
 from ._values import (
     EventKind,
     Plan,
@@ -15,6 +18,10 @@ from ._values import (
     Totals,
     Verdict,
 )
+
+
+if TYPE_CHECKING:
+    from ._run import make_plan, sync
 
 
 __all__ = [
@@ -33,3 +40,19 @@ __all__ = [
     "make_plan",
     "sync",
 ]
+
+_LATER = frozenset({"make_plan", "sync"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import what keeps a catalogue when it is first asked for: `clip` needs none.
+
+    Raises:
+        MissingExtraError: SQLAlchemy is not installed.
+    """
+    if name not in _LATER:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module("._run", __name__), name)
+    globals()[name] = value
+    return value

@@ -20,6 +20,7 @@ from ..provider import Provider
 from ._clip_held import Held, Holder, Shelves
 from ._clip_place import Place
 from ._clip_select import Selection, select
+from ._clip_select import gaps as gaps_in
 from ._clip_values import Clip, ClipPart
 from ._clip_work import Clipping, gap_error, in_words, unfinished
 
@@ -127,7 +128,9 @@ def clip(
             folder=folder,
             parts=parts,
         )
-        return Clip(channel=channel, span=span, parts=work.run(selection.picks))
+        made = work.run(selection.picks)
+    missing = tuple(gap for gap in gaps_in(made, span) if gap.duration > tolerance)
+    return Clip(channel=channel, span=span, parts=made, gaps=missing)
 
 
 def _check(channel: Any, span: Any, gaps: Any, tolerance: Any, container: Any) -> None:

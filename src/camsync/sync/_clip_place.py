@@ -18,14 +18,23 @@ from .._time import UTC
 from ..download import camera_name
 from ..download._boxes import read_mp4
 from ..download._files import PartFile, disk_errors, make_folder, sweep
-from ..download._paths import is_file_name, safe_join
-from ..errors import CorruptMediaError, DestinationError
+from ..download._paths import is_file_name, safe_join, time_text
+from ..errors import ConfigurationError, CorruptMediaError, DestinationError
 from ..models import Recording
 
 
 _WORKSHOP = ".camsync-clip-"
 _LOCK = "in-use"
 _PART = "camsync-clip.mp4"
+_VIDEOS = frozenset(
+    (
+        *(".264", ".265", ".h264", ".h265", ".hevc", ".mpe", ".mpeg", ".mpg", ".ps", ".ts", ".vob"),
+        *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mts", ".ogv", ".webm"),
+        *(".dav", ".wmv"),
+    )
+)
+"""What names a file of another kind."""
+
 _OLD = 60.0
 """Seconds after which a workshop without a lock is not one that is just being made."""
 
@@ -70,11 +79,16 @@ class Place:
         """Look at *dest* before anything is fetched.
 
         Raises:
+            ConfigurationError: It is a file of another kind: nobody means a folder ``x.avi``.
             DestinationError: The file exists already.
         """
         place = cls(dest=dest, is_file=is_file_name(dest, "mp4"), timezone=timezone)
         if place.is_file and os.path.lexists(dest):
             raise _taken(dest)
+        if not place.is_file and dest.suffix.lower() in _VIDEOS and not dest.is_dir():
+            msg = f"a clip is written as .mp4, not as {dest.suffix}"
+            step = f"name it {dest.with_suffix('.mp4').name}, or name a folder"
+            raise ConfigurationError(msg, next_step=step)
         return place
 
     @property
@@ -131,7 +145,7 @@ class Place:
         if not os.path.lexists(path) or _begins(path) == made.created:
             return path
         # the hour that clocks repeat in autumn, or another recorder's camera of this name
-        return safe_join(self.dest, f"{stem}_{_digits(made.created)}Z.mp4")
+        return safe_join(self.dest, f"{stem}_{time_text(made.created)}Z.mp4")
 
     def _local(self, made: Made) -> str:
         """Say from when to when, as the clocks showed it: they may be changed in between."""
@@ -141,16 +155,11 @@ class Place:
     def _digits(self, moment: dt.datetime, recording: Recording) -> str:
         offset = dt.timezone(recording.utc_offset or dt.timedelta(0))
         zone = offset if self.timezone is None else self.timezone
-        return _digits(_rounded(moment).astimezone(zone))
+        return time_text(_rounded(moment).astimezone(zone))
 
 
 def _rounded(moment: dt.datetime) -> dt.datetime:
     return (moment + dt.timedelta(milliseconds=500)).replace(microsecond=0)
-
-
-def _digits(moment: dt.datetime) -> str:
-    # strftime's %Y does not pad the year on every platform
-    return f"{moment.year:04d}{moment:%m%d_%H%M%S}"
 
 
 def _begins(path: Path) -> dt.datetime | None:

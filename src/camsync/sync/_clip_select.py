@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import attrs
 
@@ -80,12 +81,26 @@ def cover(recordings: Iterable[Recording], span: TimeSpan) -> Iterable[Recording
             return
 
 
-def gaps(recordings: Iterable[Recording], span: TimeSpan) -> Iterable[TimeSpan]:
-    """Yield what *recordings*, oldest first, do not show of *span*."""
+class Footage(Protocol):
+    """What shows the time from its start to its end."""
+
+    @property
+    def start(self) -> dt.datetime:
+        """When it begins."""
+        ...
+
+    @property
+    def end(self) -> dt.datetime:
+        """When it ends."""
+        ...
+
+
+def gaps(footage: Iterable[Footage], span: TimeSpan) -> Iterable[TimeSpan]:
+    """Yield what *footage*, oldest first, does not show of *span*."""
     position = span.start
-    for recording in recordings:
-        if recording.start > position:
-            yield TimeSpan(position, recording.start)
-        position = recording.end
+    for each in footage:
+        if each.start > position:
+            yield TimeSpan(position, each.start)
+        position = each.end
     if span.end > position:
         yield TimeSpan(position, span.end)

@@ -52,11 +52,13 @@ class Clip:
         channel: Whose.
         span: What was asked for.
         parts: The files, oldest first; more than one only with ``gaps="split"``.
+        gaps: What of the span none of them shows, oldest first; nothing without ``gaps="split"``.
     """
 
     channel: Channel
     span: TimeSpan
     parts: tuple[ClipPart, ...]
+    gaps: tuple[TimeSpan, ...] = ()
 
     @property
     def path(self) -> Path:

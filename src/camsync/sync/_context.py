@@ -10,15 +10,17 @@ from collections.abc import Callable
 
 import attrs
 
+from .._rate import Rate
 from .._time import utcnow
 from ..errors import CamsyncError
 from ..models import Downloaded, Failed, Progress, Recording, RecordingKey, Stage
 from ._books import Books
 from ._options import Options
+from ._tree import Tree
 from ._values import EventKind, PlanItem, Problem, SyncEvent, SyncReport, Totals, Verdict
+from ._wishes import Wishes
 
 
-_SMOOTHING = 0.3
 _RATE_EVERY = 0.5
 _ON_THE_WIRE = frozenset({Stage.DOWNLOAD, Stage.FAILED})
 
@@ -31,6 +33,7 @@ class Halt:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self.reason = ""
+        self.error: CamsyncError | None = None
 
     def is_set(self) -> bool:
         """Whether the work should stop."""
@@ -41,10 +44,11 @@ class Halt:
         """Whether it was the caller who wants it."""
         return self._cancel is not None and self._cancel.is_set()
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, error: CamsyncError | None = None) -> None:
         """End the run; the first reason counts."""
         with self._lock:
-            self.reason = self.reason or reason
+            if not self.reason:
+                self.reason, self.error = reason, error
         self._event.set()
 
 
@@ -57,20 +61,25 @@ class Allowance:
         self._lock = threading.Lock()
         self.reason = ""
 
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more fits, however small."""
+        with self._lock:
+            return self._files == 0 or (self._size is not None and self._size <= 0)
+
     def take(self, recording: Recording) -> bool:
         """Take what *recording* needs; False if that is more than is left."""
         needed = recording.size or recording.size_hint or 0
         with self._lock:
-            if self.reason:
-                return False
-            if self._files is not None and self._files < 1:
+            if self._files == 0:
                 self.reason = "as many files were fetched as max_files allows"
-            elif self._size is not None and (self._size <= 0 or self._size < needed):
+                return False
+            if self._size is not None and (self._size <= 0 or self._size < needed):
                 self.reason = "as many bytes were fetched as max_bytes allows"
-            else:
-                self._files = None if self._files is None else self._files - 1
-                self._size = None if self._size is None else self._size - needed
-            return not self.reason
+                return False
+            self._files = None if self._files is None else self._files - 1
+            self._size = None if self._size is None else self._size - needed
+            return True
 
     def settle(self, recording: Recording, size: int | None) -> None:
         """Correct what was taken by what has come: *size* bytes, or nothing at all (None)."""
@@ -122,6 +131,8 @@ class Context:
         self.books = books
         self.halt = Halt(options)
         self.allowance = Allowance(options.max_files, options.max_bytes)
+        self.wishes = Wishes(options)
+        self.tree = Tree(options.dest)
         self.now = utcnow()
         self.tally = Tally()
         self.complained = False
@@ -129,6 +140,7 @@ class Context:
         self._lock = threading.Lock()
         self._counter = Counter()
         self._keeps = keeps
+        self._claimed: set[RecordingKey] = set()
 
     def tell(
         self,
@@ -168,6 +180,13 @@ class Context:
         self.tell(
             EventKind.PROBLEM, device=device, channel=channel, error=error, message=error.message
         )
+
+    def claim(self, key: RecordingKey) -> bool:
+        """Whether nobody else of this run has found the recording: a device may be given twice."""
+        with self._lock:
+            fresh = key not in self._claimed
+            self._claimed.add(key)
+            return fresh
 
     def judged(self, item: PlanItem) -> None:
         """Note what is to be done about a recording."""
@@ -219,6 +238,12 @@ class Context:
         kind = EventKind.FOUND if file.existing else EventKind.FETCHED
         self.tell(kind, recording=file.recording, file=file, message=str(file.path))
 
+    def handed_over(self, file: Downloaded) -> None:
+        """Note that the host has been told of a file that was here already."""
+        with self._lock:
+            self.tally.found.append(file)
+        self.tell(EventKind.FOUND, recording=file.recording, file=file, message=str(file.path))
+
     def failed(self, recording: Recording, error: CamsyncError) -> None:
         """Note that a recording could not be fetched."""
         with self._lock:
@@ -237,7 +262,7 @@ class Counter:
         self._came: dict[RecordingKey, int] = {}
         self._settled: set[RecordingKey] = set()
         self._bytes = self._announced = self._unsized = 0
-        self._rate = 0.0
+        self._rate = Rate()
         self._last = (clock(), 0)
 
     def due(self, item: PlanItem) -> None:
@@ -255,9 +280,7 @@ class Counter:
             now = self._clock()
             then, before = self._last
             if now - then >= _RATE_EVERY:
-                rate = max(self._bytes - before, 0) / (now - then)
-                weight = _SMOOTHING if self._rate else 1.0
-                self._rate += weight * (rate - self._rate)
+                self._rate.measured(self._bytes - before, now - then)
                 self._last = (now, self._bytes)
 
     def settled(self, key: RecordingKey) -> None:
@@ -276,6 +299,6 @@ class Counter:
                 files_total=len(self._sizes),
                 bytes_done=self._bytes,
                 bytes_total=total,
-                rate=self._rate,
-                eta=left / self._rate if left is not None and self._rate else None,
+                rate=self._rate.value,
+                eta=self._rate.seconds_for(left),
             )

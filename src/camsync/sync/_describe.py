@@ -1,84 +1,24 @@
-"""Events and reports as JSON: stable names, UTC times in ISO 8601, bytes, seconds."""
+"""Events, plans and reports as JSON: `camsync.models._documents` has what they are made of."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 from collections.abc import Iterable
-from typing import Any
 
-from .._time import to_utc
-from ..errors import CamsyncError
-from ..models import Downloaded, Failed, Progress, Recording, RecordingKey
+from ..models import RecordingKey
+from ..models._documents import (
+    Document,
+    ErrorDocument,
+    downloaded_json,
+    error_json,
+    failed_json,
+    progress_json,
+    recording_json,
+    stamp,
+)
 from ._values import Plan, PlanItem, Problem, SyncEvent, SyncReport, Totals
 
 
-Document = dict[str, Any]
-
-
-def stamp(moment: dt.datetime | None) -> str | None:
-    """Return ``2026-09-26T00:13:39Z``."""
-    return None if moment is None else to_utc(moment).isoformat().replace("+00:00", "Z")
-
-
-def error_json(error: CamsyncError) -> Document:
-    """Return what went wrong and what to do."""
-    return {
-        "type": type(error).__name__,
-        "category": error.category.value,
-        "message": error.message,
-        "next_step": error.next_step,
-        "vendor_code": error.vendor_code,
-        "vendor_sub_code": error.vendor_sub_code,
-        "http_status": error.http_status,
-        "retryable": error.retryable,
-        "retry_after": error.retry_after,
-    }
-
-
-def recording_json(recording: Recording) -> Document:
-    """Return the recording without its ``raw``."""
-    return {
-        "key": recording.key.uri,
-        "device": recording.key.device,
-        "channel": recording.key.channel,
-        "channel_name": recording.channel_name,
-        "stream": recording.key.stream,
-        "start": stamp(recording.start),
-        "end": stamp(recording.end),
-        "size": recording.size,
-        "kind": recording.kind.value,
-        "in_progress": recording.in_progress,
-    }
-
-
-def file_json(file: Downloaded) -> Document:
-    """Return what stands on disk now."""
-    return {
-        "path": str(file.path),
-        "size": file.size,
-        "sha256": file.sha256,
-        "container": file.container,
-        "codec": file.codec.value,
-        "duration": file.duration,
-        "start": stamp(file.start),
-        "end": stamp(file.end),
-        "existing": file.existing,
-        "elapsed": round(file.elapsed, 3),
-        "notes": list(file.notes),
-    }
-
-
-def progress_json(progress: Progress) -> Document:
-    """Return how far one recording is."""
-    return {
-        "stage": progress.stage.value,
-        "bytes_done": progress.bytes_done,
-        "bytes_total": progress.bytes_total,
-        "rate": round(progress.rate, 1),
-        "eta": None if progress.eta is None else round(progress.eta, 1),
-        "message": progress.message,
-    }
+__all__ = ["event_json", "plan_json", "problem_json", "report_json"]
 
 
 def totals_json(totals: Totals) -> Document:
@@ -93,7 +33,7 @@ def totals_json(totals: Totals) -> Document:
     }
 
 
-def event_json(event: SyncEvent) -> Document:
+def event_json(event: SyncEvent, told: ErrorDocument = error_json) -> Document:
     """Return an event; what it is not about is left out."""
     document: Document = {
         "event": event.kind.value,
@@ -108,33 +48,28 @@ def event_json(event: SyncEvent) -> Document:
     if event.progress is not None:
         document["progress"] = progress_json(event.progress)
     if event.file is not None:
-        document["file"] = file_json(event.file)
+        document["file"] = downloaded_json(event.file)
     if event.error is not None:
-        document["error"] = error_json(event.error)
+        document["error"] = told(event.error)
     if event.report is not None:
-        document["report"] = report_json(event.report)
+        document["report"] = report_json(event.report, told)
     return document
 
 
-def problem_json(problem: Problem) -> Document:
+def problem_json(problem: Problem, told: ErrorDocument = error_json) -> Document:
     """Return what could not be looked at, and why."""
     return {
         "device": problem.device,
         "channel": problem.channel,
-        "error": error_json(problem.error),
+        "error": told(problem.error),
     }
-
-
-def failed_json(failed: Failed) -> Document:
-    """Return what could not be fetched, and why."""
-    return {"recording": recording_json(failed.recording), "error": error_json(failed.error)}
 
 
 def _uris(keys: Iterable[RecordingKey]) -> list[str]:
     return [key.uri for key in keys]
 
 
-def report_json(report: SyncReport) -> Document:
+def report_json(report: SyncReport, told: ErrorDocument = error_json) -> Document:
     """Return what came of a run."""
     marks = [
         {"device": device, "channel": channel, "watermark": stamp(mark)}
@@ -151,13 +86,14 @@ def report_json(report: SyncReport) -> Document:
         "found": len(report.found),
         "held": report.held,
         "in_progress": report.in_progress,
-        "failed": [failed_json(each) for each in report.failed],
-        "problems": [problem_json(each) for each in report.problems],
+        "failed": [failed_json(each, told) for each in report.failed],
+        "problems": [problem_json(each, told) for each in report.problems],
         "waiting": _uris(report.waiting),
         "quarantined": _uris(report.quarantined),
         "gone": _uris(report.gone),
         "left": report.left,
         "stopped": report.stopped,
+        "stopped_by": None if report.stopped_by is None else told(report.stopped_by),
         "cancelled": report.cancelled,
         "marks": marks,
     }
@@ -180,7 +116,7 @@ def item_json(item: PlanItem) -> Document:
     return document
 
 
-def plan_json(plan: Plan) -> Document:
+def plan_json(plan: Plan, told: ErrorDocument = error_json) -> Document:
     """Return what a run would do."""
     return {
         "dest": str(plan.dest),
@@ -188,5 +124,5 @@ def plan_json(plan: Plan) -> Document:
         "bytes": plan.bytes,
         "unsized": plan.unsized,
         "items": [item_json(item) for item in plan.items],
-        "problems": [problem_json(each) for each in plan.problems],
+        "problems": [problem_json(each, told) for each in plan.problems],
     }

@@ -13,7 +13,7 @@ from ..provider import Provider
 from ._context import Context
 from ._fetching import Fetching
 from ._gate import Gate, Gated
-from ._options import Source, shown
+from ._options import Source
 from ._search import Survey
 
 
@@ -35,7 +35,7 @@ class DeviceRun:
     def __init__(self, context: Context, source: Source) -> None:
         self._context = context
         self._source = source
-        self._label = label_of(source)
+        self._label = source.label_shown
         self.channels: tuple[Channel, ...] = ()
 
     def run(self) -> None:
@@ -43,7 +43,7 @@ class DeviceRun:
         options = self._context.options
         try:
             with provider_of(self._source) as provider:
-                gate = Gate(cap=options.concurrency)
+                gate = self._gate()
                 gated = Gated(provider, gate, limiter=options.limiter)
                 found = Survey(self._context, self._source, writes=True).run(gated)
                 self.channels = found.channels
@@ -55,10 +55,19 @@ class DeviceRun:
                     workers=options.concurrency + (0 if elsewhere else _SPARE),
                 )
                 fetching.run(found.due)
+                self._context.books.note_pace(self._label, gate.figures, self._context.now)
         except CancelledError:
             return  # the report says so
         except CamsyncError as error:
             self._context.problem(self._label, error)
+
+    def _gate(self) -> Gate:
+        """Return a gate that begins with what the last run has learnt of this device."""
+        cap = self._context.options.concurrency
+        pace = self._context.books.pace(self._label, self._context.now)
+        if pace is None:
+            return Gate(cap=cap)
+        return Gate(cap=cap, start=pace.streams, ceiling=pace.ceiling)
 
     def plan(self) -> None:
         """Search only, and change nothing."""
@@ -79,11 +88,3 @@ def provider_of(source: Source) -> Iterator[Provider]:
         return
     with registry.connect(source.provider) as provider:
         yield provider
-
-
-def label_of(source: Source) -> str:
-    """Return what to call a source in messages, before it has said its serial number."""
-    if source.label or isinstance(source.provider, str):
-        return source.label or str(shown(source.provider))
-    host = getattr(source.provider, "host", "")
-    return f"{source.provider.name} {host}".strip()

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from .._private import TO_READ, read_private
+from ..catalogue._mistyped import STEP, mistyped
 from ..errors import ConfigurationError, MissingExtraError
 
 
@@ -21,6 +22,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_PARAMETER = re.compile(r"password\s*=", re.IGNORECASE)
+_CATALOGUE = "catalogue"
 _HEADER = re.compile(r"\s*\[\[?\s*([\w.\"'-]+)\s*\]\]?")
 _LOGIN = (
     "store it once with 'camsync login', and take it out of the file: files are copied and shared"
@@ -114,6 +117,7 @@ def _document(path: Path, reader: Any) -> Document | Refusal:
     try:
         text = content.decode()
         values = reader.loads(text)
+        guilty = next(_secrets(values), None)
     except UnicodeDecodeError:
         return f"{path} is no text in UTF-8", "save it as UTF-8"
     except ValueError as error:
@@ -121,7 +125,6 @@ def _document(path: Path, reader: Any) -> Document | Refusal:
     except RecursionError:
         return f"{path} is nested too deeply", "it needs two levels at most"
     document = Document(name=path.name, folder=path.parent, values=values, text=text)
-    guilty = next(_secrets(values), None)
     return document if guilty is None else _refusal(document, guilty)
 
 
@@ -131,12 +134,13 @@ def _refusal(document: Document, guilty: tuple[str, ...]) -> Refusal:
     table = outer[0] if outer else ""
     number = int(outer[1]) if outer[1:] and outer[1].isdigit() else 1
     place = document.place(key, table, number)
-    return f"{place}: {key!r} holds a secret, or looks as if it did", _LOGIN
+    step = STEP if key == _CATALOGUE else _LOGIN
+    return f"{place}: {key!r} holds a secret, or looks as if it did", step
 
 
 def _secrets(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for key, value in values.items():
-        if _SECRET.fullmatch(key) or _shown(value):
+        if _SECRET.fullmatch(key) or _shown(value) or (key == _CATALOGUE and _slipped(value)):
             yield (*above, key)
         elif isinstance(value, Mapping):
             yield from _secrets(value, (*above, key))
@@ -144,6 +148,11 @@ def _secrets(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator
             tables = (each for each in value if isinstance(each, Mapping))
             for number, table in enumerate(tables, start=1):
                 yield from _secrets(table, (*above, key, str(number)))
+
+
+def _slipped(value: object) -> bool:
+    """Whether what should say where a catalogue is has a password where no URL should have one."""
+    return isinstance(value, str) and (mistyped(value) or _PARAMETER.search(value) is not None)
 
 
 def _shown(value: object) -> bool:

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from concurrent.futures import Future, wait
 
 from .._cancel import check_cancelled
-from ..download import writable
+from ..download import require_space, writable
 from ..errors import (
     CamsyncError,
     CancelledError,
+    CatalogueError,
     Category,
+    ConfigurationError,
     DestinationError,
     DiskFullError,
     RecordingInProgressError,
@@ -31,6 +33,9 @@ from ._search import OF_THE_ACCOUNT
 _POLL = 0.2
 _GIVE_UP = 3
 """Failures of the line in a row after which a device is left alone until the next run."""
+
+_ORDINARY = 256 << 20
+"""Bytes of an ordinary recording: while there is room for one, the disk is not what is wrong."""
 
 _OF_THE_LINE = frozenset({Category.NETWORK, Category.BUSY, Category.OFFLINE, Category.TLS})
 
@@ -60,7 +65,7 @@ class Fetching:
         self._over = False
         self._in_a_row = 0
         self._fetched = 0
-        self._unlucky: list[tuple[RecordingKey, CamsyncError]] = []
+        self._unlucky: list[RecordingKey] = []
 
     def run(self, due: Iterable[tuple[Channel, Recording]]) -> None:
         """Fetch, until the queue is empty or the device is given up."""
@@ -84,13 +89,17 @@ class Fetching:
             self._context.events.put(error)
 
     def _next(self) -> tuple[Channel, Recording] | None:
-        with self._lock:
-            if self._over or not self._queue or self._context.halt.is_set():
+        """Take the next that fits into what may still be fetched; what is too large for it is left."""
+        allowance, halt = self._context.allowance, self._context.halt
+        while True:
+            with self._lock:
+                if self._over or not self._queue or halt.is_set():
+                    return None
+                task = self._queue.popleft()
+            if allowance.take(task[1]):
+                return task
+            if allowance.spent:
                 return None
-            task = self._queue.popleft()
-        if self._context.allowance.take(task[1]):
-            return task
-        return None
 
     def _one(self, channel: Channel, recording: Recording) -> None:
         context, key = self._context, recording.key
@@ -100,7 +109,9 @@ class Fetching:
         context.begun(key)
         size: int | None = None
         try:
+            context.tree.check()
             file = self._fetch(channel, recording)
+            context.tree.check()
             size = 0 if file.existing else file.size
             context.books.verified(file)
             context.done(file)
@@ -129,7 +140,11 @@ class Fetching:
         )
         if options.executor is None:
             return fetch(job, _Pulse(context), context.halt)
-        return self._elsewhere(options.executor.submit(fetch, job))
+        try:
+            return self._elsewhere(options.executor.submit(fetch, job))
+        except RuntimeError as error:  # shut down, or broken: a worker was killed
+            msg = f"the executor cannot be used any more: {str(error) or type(error).__name__}"
+            raise _ExecutorGoneError(msg, next_step="make a new one and sync again") from error
 
     def _elsewhere(self, future: Future[Downloaded]) -> Downloaded:
         """Wait for a worker that cannot tell how it goes; one that has begun cannot be stopped."""
@@ -141,37 +156,53 @@ class Fetching:
         return future.result()
 
     def _failed(self, recording: Recording, error: CamsyncError) -> None:
-        """Decide whose fault it was: the recording's, the line's, the account's, or the disk's."""
+        """Decide whose fault it was: the recording's, the device's, the account's, or the disk's."""
         context, key = self._context, recording.key
-        if isinstance(error, RecordingNotFoundError):
-            context.books.gone([key])
-            context.vanished(recording)
-            return
-        if isinstance(error, RecordingInProgressError):
-            context.books.release(key)
+        if isinstance(error, CatalogueError):
+            raise error  # no fault of the recording: the run ends with it
+        if self._ends_the_run(error):
+            context.halt.stop(error.message, error)
+            context.books.failed(
+                key, error
+            )  # with room again, others come first: it may be too large
             context.back(key)
-            return
-        if isinstance(error, OF_THE_ACCOUNT):
+        elif isinstance(error, OF_THE_ACCOUNT):
             self._give_up(error)
-        if self._is_of_the_disk(error):
-            context.books.release(key)
-            context.halt.stop(error.message)
-        elif error.category in _OF_THE_LINE or isinstance(error, OF_THE_ACCOUNT):
-            context.books.release(key)
-            self._unlucky_one(key, error)
+            self._give_back(key)
+        elif isinstance(error, RecordingInProgressError):
+            self._give_back(key)
         else:
             context.books.failed(key, error)
-        context.failed(recording, error)
+            if isinstance(error, RecordingNotFoundError):
+                context.vanished(recording)
+            else:
+                context.failed(recording, error)
+            self._unlucky_one(key, error)
 
-    def _is_of_the_disk(self, error: CamsyncError) -> bool:
-        """Whether all others would fail as well; a single name can be taken or too long."""
-        if isinstance(error, DestinationError):
-            try:
-                writable(self._context.options.dest)
-            except (DestinationError, DiskFullError):
-                return True
+    def _give_back(self, key: RecordingKey) -> None:
+        """Leave a recording for the next run, as if it had not been begun."""
+        self._context.books.release(key)
+        self._context.back(key)
+
+    def _ends_the_run(self, error: CamsyncError) -> bool:
+        """Whether all others would fail as well.
+
+        A single name can be taken or too long, and a single recording larger than the disk.
+        """
+        if isinstance(error, _ExecutorGoneError):
+            return True
+        if not isinstance(error, (DestinationError, DiskFullError)):
             return False
-        return isinstance(error, DiskFullError)
+        if isinstance(error, DiskFullError) and error.needed is None:
+            return True  # nobody has compared sizes: a write was refused, by a quota perhaps
+        options = self._context.options
+        try:
+            self._context.tree.check()
+            writable(options.dest)
+            require_space(options.dest, _ORDINARY, options.download.min_free)
+        except (DestinationError, DiskFullError):
+            return True
+        return False
 
     def _lucky(self) -> None:
         with self._lock:
@@ -179,9 +210,10 @@ class Fetching:
             self._fetched += 1
 
     def _unlucky_one(self, key: RecordingKey, error: CamsyncError) -> None:
+        of_the_line = error.category in _OF_THE_LINE
         with self._lock:
-            self._in_a_row += 1
-            self._unlucky.append((key, error))
+            self._in_a_row += of_the_line
+            self._unlucky.append(key)
             enough = self._in_a_row >= _GIVE_UP
         if enough:
             self._give_up(error)
@@ -194,15 +226,18 @@ class Fetching:
             self._context.problem(self._label, error)
 
     def _judge_the_unlucky(self) -> None:
-        """Count a broken line against the recording if the device was fine otherwise.
+        """Count failures against the recordings if the device was fine otherwise.
 
         A bad sector on a recorder's disk breaks the connection, always at the same place: that
-        must not be tried for ever. A recorder that is switched off must not cost its recordings
-        one of their chances.
+        must not be tried for ever. A recorder that delivers garbage until it is restarted must not
+        cost its recordings one of their chances.
         """
-        if self._fetched and not self._over:
-            for key, error in self._unlucky:
-                self._context.books.failed(key, error)
+        if self._fetched:
+            self._context.books.blame(self._unlucky)
+
+
+class _ExecutorGoneError(ConfigurationError):
+    """The caller's executor takes no more work, or has lost its workers."""
 
 
 class _Pulse:

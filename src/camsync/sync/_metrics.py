@@ -65,7 +65,7 @@ LAG = Family(
 SUCCESS = Family(
     "camsync_last_success_timestamp_seconds",
     "gauge",
-    "When a channel was last searched to the end without a failure.",
+    "When a channel was last searched to the end, and nothing of it was left to fetch.",
     "seconds",
 )
 WAITING = Family("camsync_waiting", "gauge", "Recordings that failed and wait for the next try.")
@@ -101,21 +101,21 @@ class Metrics:
     ) -> None:
         self.path = absolute(path)
         self._clock = clock
-        self._values = {
-            (family, labels): value
-            for family, labels, value in _read(self.path)
-            if family in _LASTING
-        }
+        self._values = {(family, labels): value for family, labels, value in _read(self.path)}
 
-    def update(self, reports: Iterable[SyncReport], *, problems: int = 0) -> None:
+    def update(
+        self, reports: Iterable[SyncReport], *, problems: int = 0, elsewhere: bool = False
+    ) -> None:
         """Take the reports of one run into account.
 
         Args:
             problems: How many devices could not be tried at all.
+            elsewhere: Whether another run is at work on a part of the channels: their figures stay.
         """
         reports = tuple(reports)
+        own = {labels for report in reports for labels in _channels(report)}
         for family, labels in list(self._values):
-            if family not in _LASTING:
+            if family not in _LASTING and (labels in own or not elsewhere):
                 del self._values[family, labels]
         for report in reports:
             self._add(report)
@@ -124,7 +124,7 @@ class Metrics:
 
     def _add(self, report: SyncReport) -> None:
         now = self._clock()
-        bad = {_of(failed.recording.key) for failed in report.failed}
+        bad = _unfinished(report)
         for (device, channel), mark in report.marks.items():
             labels = _place(device, channel)
             for family in (FILES, BYTES, FAILED, GONE, WAITING, QUARANTINED):
@@ -190,6 +190,23 @@ class Metrics:
                 fresh.unlink(missing_ok=True)
             msg = f"{self.path} cannot be written: {error.strerror or error}"
             raise DestinationError(msg, next_step="check the folder of the metrics") from error
+
+
+def _channels(report: SyncReport) -> set[Labels]:
+    """Return the channels that a report says something of."""
+    searched = {_place(*channel) for channel in report.marks}
+    return searched | {_of(key) for key in (*report.waiting, *report.quarantined)}
+
+
+def _unfinished(report: SyncReport) -> set[Labels]:
+    """Return the channels of which something failed, waits for its next try, or was left.
+
+    Channels that were not searched to the end are not among the marks at all.
+    """
+    bad = {_of(failed.recording.key) for failed in report.failed}
+    bad |= {_of(key) for key in report.waiting}
+    bad |= {_place(problem.device, problem.channel) for problem in report.problems}
+    return bad | {_place(*channel) for channel in report.channels_left}
 
 
 def _of(key: RecordingKey) -> Labels:

@@ -15,12 +15,14 @@ import attrs
 from .. import registry
 from .._cancel import CancelToken
 from .._places import absolute
-from .._retry import RetryPolicy
 from .._time import TimeSpan, ensure_aware
-from ..download import MIN_FREE, Limiter
+from .._words import kind_of
+from ..catalogue import SyncLedger
+from ..download import Limiter
 from ..download._options import Options as DownloadOptions
 from ..errors import ConfigurationError
 from ..models import Channel, RecordingKind
+from ..models._given import as_span as needed_span
 from ..provider import Provider
 from ._values import SyncEvent
 
@@ -31,13 +33,7 @@ Wanted = Collection[str] | Callable[[Channel], bool]
 
 _ORDERS = ("oldest", "newest")
 _MOST = 64
-_USUAL: Mapping[str, Any] = {
-    "container": "original",
-    "layout": None,
-    "timezone": None,
-    "min_free": MIN_FREE,
-    "retry": RetryPolicy(),
-}
+_LONGEST_SINCE = dt.timedelta(days=36525)
 
 
 def shown(provider: Provider | str) -> object:
@@ -66,6 +62,14 @@ class Source:
     since: dt.datetime | dt.timedelta | None = None
     label: str = ""
 
+    @property
+    def label_shown(self) -> str:
+        """What to call it in messages, before it has said its serial number."""
+        if self.label or isinstance(self.provider, str):
+            return self.label or str(shown(self.provider))
+        host = getattr(self.provider, "host", "")
+        return f"{self.provider.name} {host}".strip()
+
 
 @attrs.frozen(kw_only=True)
 class Options:
@@ -73,7 +77,7 @@ class Options:
 
     sources: tuple[Source, ...]
     dest: Path
-    since: dt.datetime | dt.timedelta
+    since: dt.datetime | dt.timedelta | None
     span: TimeSpan | None
     channels: Wanted | None
     kinds: frozenset[RecordingKind] | None
@@ -94,13 +98,21 @@ class Options:
 
     def wants(self, source: Source, channel: Channel) -> bool:
         """Whether *channel* of *source* is to be synced."""
-        wanted = self.channels if source.channels is None else source.channels
+        wanted = self.wanted(source)
         if wanted is None:
             return True
         if callable(wanted):
             return bool(wanted(channel))
-        names = {str(channel.id), channel.name, f"{channel.device}/{channel.id}"}
-        return not names.isdisjoint(wanted)
+        return not names_of(channel).isdisjoint(wanted)
+
+    def wanted(self, source: Source) -> Wanted | None:
+        """Return the choice of channels that counts for *source*."""
+        return self.channels if source.channels is None else source.channels
+
+
+def names_of(channel: Channel) -> frozenset[str]:
+    """Return what *channel* may be called in a choice of channels."""
+    return frozenset({str(channel.id), channel.name, f"{channel.device}/{channel.id}"})
 
 
 def read_options(
@@ -114,12 +126,12 @@ def read_options(
     settle: dt.timedelta,
     order: str,
     cancel: CancelToken | None,
-    max_files: int | None = None,
-    max_bytes: int | None = None,
-    concurrency: int = 8,
-    bandwidth: Limiter | float | str | None = None,
-    executor: Executor | None = None,
-    on_event: OnEvent | None = None,
+    max_files: int | None,
+    max_bytes: int | None,
+    concurrency: int,
+    bandwidth: Limiter | float | str | None,
+    executor: Executor | None,
+    on_event: OnEvent | None,
     **download: Any,
 ) -> Options:
     """Check all arguments of a run.
@@ -133,7 +145,7 @@ def read_options(
     return Options(
         sources=sources,
         dest=as_dest(dest),
-        since=as_since(since),
+        since=None if since is None else as_since(since),
         span=as_span(span),
         channels=as_wanted(channels),
         kinds=as_kinds(kinds),
@@ -150,7 +162,7 @@ def read_options(
             on_event=checked,
             cancel=cancel,
             allow_in_progress=False,
-            **{**_USUAL, **download},
+            **download,
         ),
     )
 
@@ -170,10 +182,7 @@ def as_span(value: object) -> TimeSpan | None:
     Raises:
         ConfigurationError: It is none.
     """
-    if value is None or isinstance(value, TimeSpan):
-        return value
-    msg = f"span must be a TimeSpan, not {_kind(value)}"
-    raise ConfigurationError(msg, next_step="use camsync.TimeSpan(start, end)")
+    return None if value is None else needed_span(value)
 
 
 def as_settle(value: object) -> dt.timedelta:
@@ -197,13 +206,28 @@ def as_sources(providers: Providers) -> tuple[Source, ...]:
     single = isinstance(providers, (str, Source)) or _is_provider(providers)
     each = [providers] if single else providers
     if isinstance(each, Mapping) or not isinstance(each, Iterable):
-        msg = f"providers must be a provider, a URL, or several, not {_kind(each)}"
+        msg = f"providers must be a provider, a URL, or several, not {kind_of(each)}"
         raise ConfigurationError(msg, next_step="give what camsync.connect(url) returns")
     found = tuple(_as_source(one) for one in each)
     if not found:
         msg = "there is no provider to sync from"
         raise ConfigurationError(msg, next_step="give at least one provider or URL")
     return found
+
+
+def as_ledger(value: object) -> SyncLedger | None:
+    """Check the host's own table.
+
+    Raises:
+        ConfigurationError: It lacks a method.
+    """
+    if value is None or (isinstance(value, SyncLedger) and not isinstance(value, type)):
+        return value
+    names = ("has", "add", "watermark", "advance")
+    lacks = [f"{name}()" for name in names if not callable(getattr(value, name, None))]
+    what = f"lacks {', '.join(lacks)}" if lacks else "is a class: make an object of it"
+    msg = f"ledger must have the methods of a SyncLedger, but {kind_of(value)} {what}"
+    raise ConfigurationError(msg)
 
 
 def _as_source(value: object) -> Source:
@@ -213,7 +237,7 @@ def _as_source(value: object) -> Source:
         return Source(provider=value)
     if _is_provider(value):
         return Source(provider=value)  # type: ignore[arg-type] # it has what is needed
-    msg = f"expected a provider or its URL, not {_kind(value)}"
+    msg = f"expected a provider or its URL, not {kind_of(value)}"
     raise ConfigurationError(msg, next_step="give what camsync.connect(url) returns")
 
 
@@ -221,10 +245,6 @@ def _is_provider(value: object) -> bool:
     names = ("open", "search", "channels")
     has_all = all(callable(getattr(value, name, None)) for name in names)
     return has_all and not isinstance(value, type)
-
-
-def _kind(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def as_dest(dest: str | os.PathLike[str]) -> Path:
@@ -236,12 +256,16 @@ def as_dest(dest: str | os.PathLike[str]) -> Path:
     try:
         path = Path(dest)
     except TypeError as error:
-        msg = f"dest must be a path, not {_kind(dest)}"
+        msg = f"dest must be a path, not {kind_of(dest)}"
         raise ConfigurationError(msg, next_step="give the folder for the files") from error
     if "\0" in str(path):
         msg = "dest holds a NUL character"
         raise ConfigurationError(msg)
-    return absolute(path.expanduser())
+    try:
+        return absolute(path.expanduser())
+    except RuntimeError as error:
+        msg = f"dest begins with the home of a user that there is not: {path.parts[0]}"
+        raise ConfigurationError(msg, next_step="write the whole path") from error
 
 
 def as_since(value: object) -> dt.datetime | dt.timedelta:
@@ -253,10 +277,10 @@ def as_since(value: object) -> dt.datetime | dt.timedelta:
     if isinstance(value, dt.datetime):
         return ensure_aware(value, "since")
     if not isinstance(value, dt.timedelta):
-        msg = f"since must be an aware datetime or a timedelta, not {_kind(value)}"
+        msg = f"since must be an aware datetime or a timedelta, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use datetime.timedelta(hours=24)")
-    if value <= dt.timedelta(0):
-        msg = f"since must be a positive length of time, not {value}"
+    if not dt.timedelta(0) < value <= _LONGEST_SINCE:
+        msg = f"since must be a length of time of up to a hundred years, not {value}"
         raise ConfigurationError(msg, next_step="use datetime.timedelta(hours=24)")
     return value
 
@@ -270,7 +294,7 @@ def as_wanted(value: object, name: str = "channels") -> Wanted | None:
     if value is None or callable(value):
         return value
     if isinstance(value, str) or not isinstance(value, Iterable):
-        msg = f"{name} must be several channel ids or names, or a function, not {_kind(value)}"
+        msg = f"{name} must be several channel ids or names, or a function, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step=f'write {name}=["1", "Front door"]')
     return frozenset(str(each.id) if isinstance(each, Channel) else str(each) for each in value)
 
@@ -284,7 +308,7 @@ def as_kinds(value: Collection[RecordingKind | str] | None) -> frozenset[Recordi
     if value is None:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
-        msg = f"kinds must be several kinds of recordings, not {_kind(value)}"
+        msg = f"kinds must be several kinds of recordings, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step='write kinds=["motion"]')
     try:
         return frozenset(RecordingKind(each) for each in value)
@@ -315,7 +339,7 @@ def as_limit(value: object, name: str, *, least: int = 1) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        msg = f"{name} must be a whole number, not {_kind(value)}"
+        msg = f"{name} must be a whole number, not {kind_of(value)}"
         raise ConfigurationError(msg)
     if value < least:
         msg = f"{name} must be at least {least}, not {value}"
@@ -345,7 +369,7 @@ def as_executor(value: Executor | None, sources: Iterable[Source]) -> Executor |
     if value is None:
         return None
     if not callable(getattr(value, "submit", None)):
-        msg = f"executor must have a method submit(), but is {_kind(value)}"
+        msg = f"executor must have a method submit(), but is {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use a concurrent.futures.Executor")
     stay = [source for source in sources if not isinstance(source.provider, str)]
     if stay and not isinstance(value, ThreadPoolExecutor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,16 +16,16 @@ from .._places import absolute
 from .._time import TimeSpan, utcnow
 from .._typed import parse_length, parse_moment, parse_since, parse_size
 from .._zone import parse_timezone
+from ..catalogue._mistyped import mistyped
 from ..download._layout import Layout
 from ..errors import ConfigurationError
+from ..models import RecordingKind
 from ._document import Document
 from ._hooks import HOOKED
 from ._options import (
     as_concurrency,
-    as_kinds,
     as_limit,
     as_limiter,
-    as_order,
     as_settle,
     as_since,
     as_wanted,
@@ -33,6 +33,8 @@ from ._options import (
 
 
 _CONTAINERS = ("mp4", "original")
+_STORAGES = ("cloud", "sd", "both")
+_ORDERS = ("oldest", "newest")
 _BOUNDS = 2
 
 Read = Callable[["Reader", Any], Any]
@@ -42,39 +44,83 @@ def _text(_reader: Reader, value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value
     msg = f"expected a text, not {_shown(value)}"
-    raise ConfigurationError(msg)
+    raise ConfigurationError(msg, next_step='write it between quotes: "…"')
 
 
 def _shown(value: Any) -> str:
-    return "an empty one" if isinstance(value, str) else type(value).__name__
+    """Return what stands in the place of a text, in the words of a file."""
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    if isinstance(value, str) or value == []:
+        return "an empty one"
+    return names.get(type(value), "a table" if isinstance(value, Mapping) else "a date or a time")
 
 
 def _path(reader: Reader, value: Any) -> Path:
-    path = Path(_text(reader, value)).expanduser()
+    text = _text(reader, value)
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        msg = f"there is no home folder of the user that {text[:80]!r} begins with"
+        raise ConfigurationError(msg, next_step="write the whole path") from error
+    if "\0" in text:
+        msg = f"{text[:80]!r} can be no path: it holds a character that no name may have"
+        raise ConfigurationError(msg)
     return absolute(reader.document.folder / path)
 
 
 def _home(reader: Reader, value: Any) -> str | Path:
     """Read where a catalogue is."""
     text = _text(reader, value)
-    return text if "://" in text or text == ":memory:" else _path(reader, text)
+    # What was meant as a URL may hold a password: `Catalogue` refuses it, and a path would show it.
+    is_path = "://" not in text and text != ":memory:" and not mistyped(text)
+    return _path(reader, text) if is_path else text
 
 
 def _length(reader: Reader, value: Any) -> dt.timedelta:
+    if isinstance(value, (int, float)):
+        msg = f"expected a length of time, not {_shown(value)}"
+        raise ConfigurationError(msg, next_step='write "90s", "10m" or "24h"')
     return parse_length(_text(reader, value))
 
 
 def _since(reader: Reader, value: Any) -> dt.datetime | dt.timedelta:
+    examples = "24h, 7d or 2026-09-26T08:00+08:00"
+    if reader.document.name:
+        examples = '"24h", "7d" or 2026-09-26T08:00:00+08:00'
+    try:
+        return _beginning(reader, value)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.message, next_step=f"write {examples}") from error
+
+
+def _beginning(reader: Reader, value: Any) -> dt.datetime | dt.timedelta:
     if isinstance(value, dt.date):
         return as_since(_aware(value))
-    return as_since(parse_since(_text(reader, value), utcnow()))
+    if not isinstance(value, str):
+        msg = f"expected a length of time or a moment, not {_shown(value)}"
+        raise ConfigurationError(msg)
+    found = parse_since(_text(reader, value), utcnow())
+    try:
+        return as_since(found)
+    except ConfigurationError as error:
+        msg = f"{value!r} is not between a second and a hundred years"
+        raise ConfigurationError(msg) from error
+
+
+def _kinds(reader: Reader, value: Any) -> frozenset[RecordingKind]:
+    known = [kind.value for kind in RecordingKind]
+    return frozenset(RecordingKind(_one_of(known, text)) for text in _texts(reader, value))
 
 
 def _aware(value: dt.date) -> dt.datetime:
     """Return a date or a time of TOML; without an offset it is this computer's local time."""
     if not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time())
-    return value if value.tzinfo is not None else value.astimezone()
+    try:
+        return value if value.tzinfo is not None else value.astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        msg = f"{value.isoformat()} is out of the calendar's range"
+        raise ConfigurationError(msg) from error
 
 
 def _moment(reader: Reader, value: Any) -> dt.datetime:
@@ -118,11 +164,31 @@ def _numbers(reader: Reader, value: Any) -> Any:
 
 
 def _container(reader: Reader, value: Any) -> str:
-    text = _text(reader, value)
-    if text not in _CONTAINERS:
-        msg = f"expected 'mp4' or 'original', not {text!r}"
-        raise ConfigurationError(msg)
-    return text
+    return _one_of(_CONTAINERS, _text(reader, value))
+
+
+def _storage(reader: Reader, value: Any) -> str:
+    return _one_of(_STORAGES, _text(reader, value))
+
+
+def _one_of(words: Sequence[str], text: str) -> str:
+    if text in words:
+        return text
+    *most, last = map(repr, words)
+    msg = f"expected {', '.join(most)} or {last}, not {text!r}"
+    close = difflib.get_close_matches(text.lower(), words, n=1)
+    raise ConfigurationError(msg, next_step=f"did you mean {close[0]!r}?" if close else None)
+
+
+def _flag(_reader: Reader, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    msg = f"expected true or false, not {value!r}"
+    raise ConfigurationError(msg, next_step="write true or false, without quotes")
+
+
+def _calls(_reader: Reader, value: Any) -> int | None:
+    return as_limit(value, "it", least=0)
 
 
 def _layout(reader: Reader, value: Any) -> str:
@@ -161,13 +227,13 @@ RUN_KEYS: Mapping[str, Read] = MappingProxyType(
     {
         "dest": _path,
         "channels": _numbers,
-        "kinds": lambda reader, value: as_kinds(_texts(reader, value)),
+        "kinds": _kinds,
         "since": _since,
         "span": _span,
         "layout": _layout,
         "container": _container,
         "timezone": lambda reader, value: parse_timezone(_text(reader, value)),
-        "order": lambda reader, value: as_order(_text(reader, value)),
+        "order": lambda reader, value: _one_of(_ORDERS, _text(reader, value)),
         "settle": lambda reader, value: as_settle(_length(reader, value)),
         "min_free": _size,
         "max_files": _count,
@@ -176,6 +242,14 @@ RUN_KEYS: Mapping[str, Read] = MappingProxyType(
     }
 )
 """Arguments of `sync` that the top of the file and each source may have."""
+
+ACCOUNT_KEYS: Mapping[str, Read] = MappingProxyType(
+    {"storage": _storage, "wake": _flag, "max_calls": _calls, "max_traffic": _size}
+)
+"""What only the source of a cloud account may have, and a command line for all its sources."""
+
+PROVIDER_OPTIONS: Mapping[str, str] = MappingProxyType({"max_traffic": "max_bytes"})
+"""What its provider calls those that have another name here: a run has limits of its own."""
 
 TOP_KEYS: Mapping[str, Read] = MappingProxyType(
     {
@@ -188,7 +262,10 @@ TOP_KEYS: Mapping[str, Read] = MappingProxyType(
         "source": _tables,
     }
 )
-SOURCE_KEYS: Mapping[str, Read] = MappingProxyType({**RUN_KEYS, "url": _text, "profile": _text})
+COMMAND_KEYS: Mapping[str, Read] = MappingProxyType({**TOP_KEYS, **ACCOUNT_KEYS})
+SOURCE_KEYS: Mapping[str, Read] = MappingProxyType(
+    {**RUN_KEYS, **ACCOUNT_KEYS, "url": _text, "profile": _text}
+)
 METRICS_KEYS: Mapping[str, Read] = MappingProxyType({"file": _path})
 HOOK_KEYS: Mapping[str, Read] = MappingProxyType(
     {
@@ -218,6 +295,11 @@ class Reader:
             return f"--{self.document.spelling.get(key, key).replace('_', '-')}"
         return f"{self.document.place(key, self.table, self.number)}: {key}"
 
+    def title(self, key: str) -> str:
+        """Return what to call the table, with the line of *key*; empty for a command line."""
+        document = self.document
+        return document.place(key, self.table, self.number) if document.name else ""
+
     def read(self, values: Mapping[str, Any], keys: Mapping[str, Read]) -> dict[str, Any]:
         """Return the values of a table as they are used.
 
@@ -237,6 +319,14 @@ class Reader:
 
     def _unknown(self, key: str, keys: Mapping[str, Read]) -> ConfigurationError:
         msg = f"{self.document.place(key, self.table, self.number)}: there is no key {key!r} here"
-        close = difflib.get_close_matches(key, keys, n=1)
-        step = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(keys))}"
-        return ConfigurationError(msg, next_step=step)
+        return ConfigurationError(msg, next_step=_instead(key, keys))
+
+
+def _instead(key: str, keys: Mapping[str, Read]) -> str:
+    """Say what to write in the place of a key that nobody knows there."""
+    if key in SOURCE_KEYS and "source" in keys:
+        return f"{key!r} belongs below a [[source]]"
+    if key in TOP_KEYS:
+        return f"{key!r} belongs at the top of the file, above the first table"
+    close = difflib.get_close_matches(key.lower().replace("-", "_"), keys, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(keys))}"

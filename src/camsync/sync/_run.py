@@ -19,32 +19,35 @@ from .._secret import Secret
 from .._time import TimeSpan, utcnow
 from ..catalogue import Catalogue, SyncLedger
 from ..download import MIN_FREE, Limiter
+from ..errors import ConfigurationError
 from ..models import ChannelId, DeviceId, RecordingKind
 from ._books import Books
 from ._context import Context
 from ._device import DeviceRun
 from ._events import Pump
-from ._options import OnEvent, Providers, Wanted, as_sources, read_options
+from ._options import OnEvent, Providers, Wanted, as_ledger, as_sources, read_options
 from ._tree import prepare
-from ._values import EventKind, Plan, SyncReport, Verdict
+from ._values import EventKind, Plan, Problem, SyncReport, Verdict
 
 
-CatalogueLike = Union[Catalogue, SyncLedger, str, Secret, "os.PathLike[str]", None]
+CatalogueLike = Union[Catalogue, str, Secret, "os.PathLike[str]", None]
 
 _log = logging.getLogger("camsync.sync")
-_DAY = dt.timedelta(days=1)
 _POLICY = RetryPolicy()
+_MOST_PROBLEMS = 50
+_LONGEST_MESSAGE = 500
 
 
 def sync(
     providers: Providers,
     dest: str | os.PathLike[str],
     *,
-    since: dt.datetime | dt.timedelta = _DAY,
+    since: dt.datetime | dt.timedelta | None = None,
     span: TimeSpan | None = None,
     channels: Wanted | None = None,
     kinds: Collection[RecordingKind | str] | None = None,
     catalogue: CatalogueLike = None,
+    ledger: SyncLedger | None = None,
     layout: str | None = None,
     container: str = "mp4",
     timezone: dt.tzinfo | None = None,
@@ -73,13 +76,16 @@ def sync(
             of them. What was given by URL is closed at the end.
         dest: The folder for the files.
         since: Where a channel begins that was never searched: a moment, or a length that counts
-            back from now. Later runs go on where the last one has ended, however long ago.
+            back from now; a day back by default. Later runs go on where the last one has ended,
+            however long ago; a *since* before what was ever searched reaches back to it.
         span: Search exactly this span instead, whatever was searched before.
         channels: Ids, names or ``DEVICE/CHANNEL`` of the wanted channels, or a function that is
             asked for each; None for all.
         kinds: Only recordings of these kinds.
-        catalogue: A `Catalogue`, where to keep one (a path or ``postgresql://…``), or the host's own
-            table as a `SyncLedger`; None for the user's own.
+        catalogue: A `Catalogue`, or where to keep one (a path or ``postgresql://…``); None for the
+            user's own.
+        ledger: The host's own table beside it: what that has is never fetched, and it is told of
+            every file and of how far each channel is done.
         layout: The names below *dest*, see `download`. A camera's folder stays what it was when the
             camera is renamed.
         container: ``"mp4"`` or ``"original"``, see `download`.
@@ -112,6 +118,7 @@ def sync(
         CatalogueError: The catalogue cannot be read or written.
     """
     catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
+    ledger = as_ledger(ledger)
     options = read_options(
         providers,
         dest,
@@ -135,11 +142,14 @@ def sync(
         cancel=cancel,
     )
     started = utcnow()
-    with _opened(catalogue) as (opened, ledger):
+    with _opened(catalogue) as opened:
         holdings = opened.at(options.dest)
         with holdings.lock():
+            holdings.check_mounted()
             last = holdings.batches(limit=3)  # two may have begun within one second
-            prepare(options.dest, clean=bool(last) and all(one.ended for one in last))
+            ended = bool(last) and all(one.ended for one in last)
+            prepare(options.dest, clean=ended and holdings.swept())
+            holdings.swept(now=True)
             batch = holdings.begin_batch()
             owner = f"{os.getpid()}-{secrets.token_hex(8)}"
             books = Books(holdings, ledger, batch=batch, owner=owner, kinds=options.kinds)
@@ -151,6 +161,7 @@ def sync(
                 files=len(report.downloaded),
                 bytes=report.bytes,
                 failed=len(report.failed) + len(report.problems),
+                problems=[_noted(each) for each in report.problems[:_MOST_PROBLEMS]],
             )
     context.tell(EventKind.FINISHED, report=report, message=str(report))
     Pump(context).drain()
@@ -162,26 +173,41 @@ def make_plan(
     providers: Providers,
     dest: str | os.PathLike[str],
     *,
-    since: dt.datetime | dt.timedelta = _DAY,
+    since: dt.datetime | dt.timedelta | None = None,
     span: TimeSpan | None = None,
     channels: Wanted | None = None,
     kinds: Collection[RecordingKind | str] | None = None,
     catalogue: CatalogueLike = None,
+    ledger: SyncLedger | None = None,
+    layout: str | None = None,
+    container: str = "mp4",
+    timezone: dt.tzinfo | None = None,
     settle: dt.timedelta = dt.timedelta(0),
+    max_files: int | None = None,
+    max_bytes: int | None = None,
+    min_free: int = MIN_FREE,
     order: str = "oldest",
+    concurrency: int = 8,
+    bandwidth: Limiter | float | str | None = None,
+    retry: RetryPolicy = _POLICY,
+    executor: Executor | None = None,
+    on_event: OnEvent | None = None,
     cancel: CancelToken | None = None,
 ) -> Plan:
     """Say what `sync` would do now: search, compare, and change nothing.
 
-    The arguments are those of `sync`.
+    The arguments are those of `sync`, so that both can be given the same ones. All are checked;
+    those that concern the transfer change nothing here, limits included: a plan lists everything
+    that is due.
 
     Raises:
         ConfigurationError: An argument is unusable. Nothing was sent.
-        MissingExtraError: ``camsync[sync]`` is not installed.
+        MissingExtraError: ``camsync[sync]`` or ``camsync[mp4]`` is not installed.
         CatalogueError: The catalogue cannot be read.
         CancelledError: *cancel* was set.
     """
     catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
+    ledger = as_ledger(ledger)
     options = read_options(
         providers,
         dest,
@@ -189,11 +215,22 @@ def make_plan(
         span=span,
         channels=channels,
         kinds=kinds,
+        layout=layout,
+        container=container,
+        timezone=timezone,
         settle=settle,
+        max_files=max_files,
+        max_bytes=max_bytes,
+        min_free=min_free,
         order=order,
+        concurrency=concurrency,
+        bandwidth=bandwidth,
+        retry=retry,
+        executor=executor,
+        on_event=on_event,
         cancel=cancel,
     )
-    with _opened(catalogue) as (opened, ledger):
+    with _opened(catalogue, create=False) as opened:
         books = Books(opened.at(options.dest), ledger, batch="", owner="", kinds=options.kinds)
         context = Context(options, books, keeps=True)
         _each(context, [DeviceRun(context, source).plan for source in options.sources])
@@ -214,15 +251,16 @@ def _wrapped(catalogue: CatalogueLike) -> CatalogueLike:
 
 
 @contextlib.contextmanager
-def _opened(given: CatalogueLike) -> Iterator[tuple[Catalogue, SyncLedger | None]]:
+def _opened(given: CatalogueLike, *, create: bool = True) -> Iterator[Catalogue]:
     """Yield the catalogue; one that is opened here is closed at the end."""
     if isinstance(given, Catalogue):
-        yield given, None
+        yield given
         return
-    ledger = given if isinstance(given, SyncLedger) else None
-    where = ":memory:" if ledger is not None else given
-    with Catalogue(where) as opened:  # type: ignore[arg-type] # the protocol is ruled out
-        yield opened, ledger
+    if isinstance(given, SyncLedger):
+        msg = "catalogue must be a Catalogue, a path or a URL, not the host's own table"  # type: ignore[unreachable] # in typed code
+        raise ConfigurationError(msg, next_step="give the table as ledger=")
+    with Catalogue(given, create=create) as opened:  # type: ignore[arg-type] # a Secret
+        yield opened
 
 
 def _run(context: Context) -> list[DeviceRun]:
@@ -230,6 +268,16 @@ def _run(context: Context) -> list[DeviceRun]:
     devices = [DeviceRun(context, source) for source in context.options.sources]
     _each(context, [device.run for device in devices])
     return devices
+
+
+def _noted(problem: Problem) -> dict[str, str]:
+    """Return what `camsync status` says of it later."""
+    return {
+        "device": problem.device,
+        "channel": problem.channel,
+        "message": problem.error.message[:_LONGEST_MESSAGE],
+        "type": type(problem.error).__name__,
+    }
 
 
 def _each(context: Context, parts: Sequence[Callable[[], None]]) -> None:
@@ -251,6 +299,8 @@ def _each(context: Context, parts: Sequence[Callable[[], None]]) -> None:
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
+    for label, error in context.wishes.unknown():
+        context.problem(label, error)
     pump.drain()
 
 
@@ -272,7 +322,7 @@ def _report(
     for device in devices:
         for channel in device.channels:
             marks[(channel.device, channel.id)] = books.watermark(channel)
-    left = sum(key not in tally.begun for key in tally.verdicts[Verdict.FETCH])
+    left = [key for key in tally.verdicts[Verdict.FETCH] if key not in tally.begun]
     stopped = context.halt.reason or (context.allowance.reason if left else "")
     return SyncReport(
         id=batch,
@@ -288,8 +338,10 @@ def _report(
         waiting=tuple(tally.verdicts[Verdict.WAITING]),
         quarantined=tuple(tally.verdicts[Verdict.QUARANTINED]),
         gone=tuple(tally.verdicts[Verdict.GONE]),
-        left=left,
+        left=len(left),
+        channels_left=tuple(dict.fromkeys((key.device, key.channel) for key in left)),
         stopped=stopped,
+        stopped_by=context.halt.error,
         cancelled=context.halt.cancelled,
         marks=marks,
     )

@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from .._cancel import CancelToken, check_cancelled
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DeviceBusyError
 from ._level import Level
 
 
 _LOOK = 0.25
 """Seconds between two looks at *cancel* while somebody waits."""
+
+HOPELESS = 120.0
+"""Seconds of nothing but refusals after which a device is left alone: the next run tries again."""
 
 LONGEST_WISH = 60.0
 """Seconds; a device that asks for more is not waited for here."""
@@ -104,6 +107,7 @@ class Gate:
         self._quiet_until = clock()
         self._searcher: threading.Thread | None = None
         self._opened = self._refused = self._broken = self._bytes = 0
+        self._refused_since: float | None = None
 
     @property
     def figures(self) -> GateFigures:
@@ -130,6 +134,7 @@ class Gate:
 
         Raises:
             CancelledError: *cancel* was set.
+            DeviceBusyError: The device has had no room for anything for `HOPELESS` seconds.
         """
         ticket = object()
         with self._changed:
@@ -137,8 +142,10 @@ class Gate:
             try:
                 while not self._is_free(ticket):
                     check_cancelled(cancel)
+                    self._check_hope()
                     self._changed.wait(_LOOK)
                 check_cancelled(cancel)
+                self._check_hope()
                 slot = Slot(threading.current_thread(), self._level.epoch)
                 self._slots.add(slot)
                 self._note()
@@ -173,6 +180,7 @@ class Gate:
         """Note that the device has accepted the stream of *slot*."""
         with self._changed:
             self._opened += 1
+            self._refused_since = None
             slot.flows = True
             self._level.opened()
             self._note()
@@ -187,10 +195,19 @@ class Gate:
         with self._changed:
             now = self._clock()
             self._refused += 1
+            if self._refused_since is None and not any(each.flows for each in self._slots):
+                self._refused_since = now
             wait = self._level.refused(len(self._slots | {slot}), now)
             wait = wait if asked is None else max(wait, min(asked, LONGEST_WISH))
             self._quiet_until = max(self._quiet_until, now + wait)
             self._drop(slot)
+
+    def _check_hope(self) -> None:
+        since = self._refused_since
+        if since is not None and self._clock() - since >= HOPELESS:
+            msg = f"the device has refused every download for {HOPELESS / 60:.0f} minutes"
+            step = "close what else plays its footage, or wait: the next run tries again"
+            raise DeviceBusyError(msg, next_step=step)
 
     def broke(self, slot: Slot) -> None:
         """Note that the stream of *slot* was reset, or fell silent. It keeps its place.

@@ -121,11 +121,12 @@ class Plan:
         return sum(item.size is None for item in self.of(Verdict.FETCH))
 
     def __str__(self) -> str:
-        counts = [f"{len(self.of(each))} {each.value}" for each in Verdict if self.of(each)]
+        size = f" ({size_text(self.bytes)})" if self.bytes else ""
+        words = {each: each.value for each in Verdict} | {Verdict.FETCH: f"to fetch{size}"}
+        counts = [f"{len(self.of(each))} {words[each]}" for each in Verdict if self.of(each)]
         text = ", ".join(counts) or "nothing was recorded"
-        size = f" ({size_text(self.bytes)} to fetch)" if self.bytes else ""
         failed = f"; {len(self.problems)} could not be searched" if self.problems else ""
-        return f"{text}{size}{failed}"
+        return f"{text}{failed}"
 
 
 class EventKind(str, enum.Enum):
@@ -196,6 +197,13 @@ class SyncEvent:
     totals: Totals = Totals()
     message: str = ""
 
+    def __str__(self) -> str:
+        place = f"{self.device} channel {self.channel}" if self.channel else self.device
+        if self.recording is not None:
+            place = f"{self.recording.channel_name} {self.recording.start:%Y-%m-%d %H:%M:%S} UTC"
+        said = self.message if self.progress is None else self.progress.stage.value
+        return ": ".join(part for part in (self.kind.value, place.strip(), said) if part)
+
 
 @attrs.frozen(kw_only=True)
 class SyncReport:
@@ -213,12 +221,15 @@ class SyncReport:
         held: How many recordings of the searched spans were here already.
         in_progress: How many are still being written.
         waiting: Keys of those that have failed before and wait for their next try.
-        quarantined: Keys of those that have failed too often.
+        quarantined: Keys of those that have failed so often that they are tried once a week.
         gone: Keys of those that the devices do not list any more, though they were never fetched.
         left: How many were due but not begun, because of a limit, a full disk or *cancel*.
+        channels_left: The channels that these are of, each once.
         stopped: Why the run ended early, in words; empty if it did not.
+        stopped_by: The error behind it, such as a full disk; None if it was a limit or *cancel*.
         cancelled: Whether *cancel* was set.
-        marks: The watermark of each channel: everything that began before is done.
+        marks: The watermark of each channel: everything (of the kinds asked for) that began before is
+            done.
     """
 
     id: str
@@ -235,7 +246,9 @@ class SyncReport:
     quarantined: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
     gone: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
     left: int = 0
+    channels_left: tuple[tuple[DeviceId, ChannelId], ...] = ()
     stopped: str = ""
+    stopped_by: CamsyncError | None = None
     cancelled: bool = False
     marks: dict[tuple[DeviceId, ChannelId], dt.datetime | None] = attrs.field(
         factory=dict, repr=False
@@ -254,9 +267,10 @@ class SyncReport:
 
     @property
     def errors(self) -> tuple[CamsyncError, ...]:
-        """All errors, those of devices and channels first."""
+        """All errors: what ended the run, then those of devices and channels, then the others."""
         everything: tuple[Problem | Failed, ...] = (*self.problems, *self.failed)
-        return tuple(each.error for each in everything)
+        first = () if self.stopped_by is None else (self.stopped_by,)
+        return (*first, *(each.error for each in everything))
 
     @property
     def channels_fetched(self) -> tuple[tuple[DeviceId, ChannelId], ...]:
@@ -295,7 +309,7 @@ class SyncReport:
             (len(self.quarantined), "quarantined"),
             (len(self.gone), "gone before they were fetched"),
             (self.left, "left for the next run"),
-            (len(self.problems), "problems"),
+            (len(self.problems), "problem" if len(self.problems) == 1 else "problems"),
         )
         parts += [f"{count} {words}" for count, words in told if count]
         return ", ".join(parts) + (f"; {self.stopped}" if self.stopped else "")

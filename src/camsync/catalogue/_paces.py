@@ -1,0 +1,41 @@
+"""`Paces`: how many downloads at once the devices have borne, so that each run need not find out."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ._batches import Batches
+from ._codec import exact, from_seconds, to_seconds
+from ._schema import PACE
+from ._sql import insert_if_new
+from ._values import Pace
+
+
+class Paces(Batches):
+    """Remembering what was learnt about a device."""
+
+    def pace_of(self, source: str) -> Pace | None:
+        """Return what `note_pace` has noted of *source* last, or None.
+
+        Args:
+            source: The device or account, as the run calls it: a URL or a label.
+        """
+        mine = (PACE.c.destination_id == self._id, PACE.c.source == exact(source))
+        with self._catalogue.reading() as connection:
+            row = connection.execute(sa.select(PACE).where(*mine)).one_or_none()
+        if row is None:
+            return None
+        return Pace(streams=row.streams, ceiling=row.ceiling, learnt_at=from_seconds(row.noted_at))
+
+    def note_pace(self, source: str, pace: Pace) -> None:
+        """Remember *pace* for the next run."""
+        key = {"destination_id": self._id, "source": exact(source)}
+        learnt = {
+            "streams": pace.streams,
+            "ceiling": pace.ceiling,
+            "noted_at": to_seconds(pace.learnt_at),
+        }
+        mine = (PACE.c.destination_id == self._id, PACE.c.source == exact(source))
+        with self._catalogue.writing() as connection:
+            insert_if_new(connection, PACE, [{**key, **learnt}])
+            connection.execute(PACE.update().where(*mine).values(learnt))
