@@ -105,6 +105,29 @@ def test_an_account_in_the_cloud(tmp_path, monkeypatch, capsys):
     assert 1 == lines[-1]["reports"][0]["downloaded"]
 
 
+def test_an_account_in_a_file(tmp_path, monkeypatch, capsys):
+    """Its own options reach the cloud, and its limit holds before the request."""
+    path = tmp_path / "camsync.toml"
+    with ImouSimulator(devices=1, hours=0.1, segment_seconds=30.0) as cloud:
+        monkeypatch.setenv("CAMSYNC_PASSWORD", cloud.app_secret)
+        url = f"imou://{cloud.app_id}@127.0.0.1:{cloud.port}"
+        text = f'dest = "f"\n[[source]]\nurl = "{url}"\nstorage = "cloud"\n'
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        code, _ = _document(capsys, "plan", "--config", path)
+        assert 0 == code
+        _, used = _document(capsys, "usage")
+        path.write_text(f"{text}max_calls = 0\n", encoding="utf-8")
+        limited, lines = _json(capsys, "sync", "--config", path)
+
+    (account,) = used["accounts"]
+    assert "queryCloudRecords" in account["by_method"]
+    assert "queryLocalRecords" not in account["by_method"]
+    assert 18 == limited
+    (problem,) = lines[-1]["reports"][0]["problems"]
+    assert "BudgetExceededError" == problem["error"]["type"]
+
+
 @contextlib.contextmanager
 def _started(*arguments, password):
     environ = {**os.environ, "CAMSYNC_PASSWORD": password, "PYTHONUNBUFFERED": "1"}

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,16 +20,27 @@ import pytest
 
 pytest.importorskip("sqlalchemy")
 
-from camsync import errors, registry
-from camsync.catalogue import Catalogue, Holdings, Reconciliation
+from camsync import TimeSpan, errors, registry
+from camsync.catalogue import (
+    Catalogue,
+    ChannelMark,
+    Entry,
+    Holdings,
+    KnownChannel,
+    Reconciliation,
+)
 from camsync.cli import main
 from camsync.cli._exit import FAILED
+from camsync.cli._flags import flags_of
 from camsync.cli._log_file import logging_into
 from camsync.cli._output import Output, console_for
+from camsync.cli._place import said_at
+from camsync.cli._spending import Spending
 from camsync.cli._sync_show import Bars, Lines, event_line, totals_text
 from camsync.cli._watch import in_time, watch
 from camsync.models import Progress, Stage
-from camsync.sync import EventKind, SyncEvent, Totals
+from camsync.profiles import Profile, Profiles
+from camsync.sync import Clip, EventKind, SyncEvent, Totals
 from camsync.testing import MemoryProvider
 
 
@@ -288,6 +300,104 @@ def test_without_its_extra_it_says_what_to_install(tmp_path, monkeypatch, capsys
     assert ("error", "setup") == (line["event"], line["error"]["category"])
 
 
+@pytest.fixture
+def account(shops, monkeypatch):
+    """An account with one camera, as a profile ``home``; it has learnt something."""
+    monkeypatch.setenv("CAMSYNC_IMOU_HOME_USERNAME", "app")
+    monkeypatch.setenv("CAMSYNC_IMOU_HOME_SECRET", "right")
+    Profiles().set(Profile(name="home", provider="imou", host="sg", username="app"))
+    provider = shops["home"] = MemoryProvider("CAM-1")
+    provider.logins, provider.host = [], "sg"
+    provider.record("1", _ago(30))
+    provider.learnt = {"sign": "md5"}
+    return provider
+
+
+_SAID = ("--storage", "cloud", "--wake", "--max-calls", "0", "--max-traffic", "1G")
+_MEANT = {"storage": "cloud", "wake": True, "max_calls": 0, "max_bytes": 1024**3}
+
+
+@pytest.mark.parametrize("command", ["sync", "plan", "clip"])
+def test_the_options_of_an_account(account, tmp_path, capsys, command):
+    """Typed, they reach its provider; what it has learnt is kept in the profile."""
+    places = {"clip": ["1", "2h", "1h", str(tmp_path / "x.mp4")]}
+    arguments = places.get(command, ["--to", str(tmp_path / "f"), "--container", "original"])
+    code = main([command, "home", *arguments, *_SAID])
+
+    assert (12 if command == "clip" else 0) == code
+    assert [("right", _MEANT)] == account.logins
+    assert {"sign": "md5"} == Profiles().get("home").learnt
+
+
+def test_the_options_of_an_account_in_the_file(account, shops, tmp_path, capsys):
+    """A source's own; the command line may say others, of the accounts that it names."""
+    text = (
+        f'dest = "f"\ncontainer = "original"\n[[source]]\nprofile = "home"\nstorage = "sd"\n'
+        f'[[source]]\nurl = "{_urls("a.test")[0]}"\n'
+    )
+    path = str(_config(tmp_path, text))
+    assert 0 == main(["sync", "--config", path])
+    assert 0 == main(["sync", "--config", path, "home", "--storage", "both"])
+    assert 2 == main(["sync", "--config", path, "--storage", "both"])
+    shown = capsys.readouterr().err
+
+    assert [{"storage": "sd"}, {"storage": "both"}] == [options for _, options in account.logins]
+    assert [{}] == [options for _, options in shops["a.test"].logins]
+    assert "--storage makes no sense for hikvision://admin@a.test - a recorder" in shown
+    assert "leave --storage out, or name only the accounts" in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "flag"),
+    [
+        ('storage = "sd"', "--storage=sd"),
+        ("wake = true", "--wake"),
+        ("max_calls = 9", "--max-calls=9"),
+        ('max_traffic = "1G"', "--max-traffic=1G"),
+    ],
+)
+def test_what_makes_no_sense_for_a_recorder(shops, tmp_path, capsys, key, flag):
+    """It is named as it was said, and nothing is sent."""
+    (url,) = _urls("a.test")
+    text = f'dest = "f"\n[[source]]\nurl = "{url}"\n{key}\n'
+    name = key.partition(" ")[0]
+    assert 2 == main(["plan", "--config", str(_config(tmp_path, text))])
+    in_the_file = capsys.readouterr().err
+    assert 2 == main(["sync", url, "--to", str(tmp_path / "f"), flag])
+    typed = capsys.readouterr().err
+    assert 2 == main(["clip", url, "1", "2h", "1h", flag])
+    cut = capsys.readouterr().err
+
+    where = "camsync.toml, line 4, [[source]] 1"
+    assert f"{where}: {name} makes no sense for hikvision:// - " in in_the_file
+    assert "next step: leave it out\n" in in_the_file
+    for said in (typed, cut):
+        assert f"{flag.partition('=')[0]} makes no sense for hikvision:// - " in said
+    assert [] == shops["a.test"].logins
+
+
+def test_a_source_that_is_nothing_is_found_by_the_run(account, shops, tmp_path, capsys):
+    """Whether its options make sense nobody can say; the others go on."""
+    text = (
+        'dest = "f"\ncontainer = "original"\n[[source]]\nprofile = "gone"\nstorage = "sd"\n'
+        '[[source]]\nprofile = "home"\n'
+    )
+    assert 1 == main(["sync", "--config", str(_config(tmp_path, text))])
+    shown = capsys.readouterr()
+
+    assert (
+        "problem: gone: camsync.toml, line 4, [[source]] 1: there is no profile 'gone', and"
+        in shown.err
+    )
+    assert "1 fetched" in shown.out
+
+
+def test_limits_that_cannot_be_used(account, tmp_path, capsys):
+    """By the name of the option, also where there is no file at all."""
+    assert 2 == main(["clip", "home", "1", "2h", "1h", "--max-traffic", "much"])
+    assert "--max-traffic: " in capsys.readouterr().err
+
+
 def test_a_configured_password_file_is_for_one_source(shops, tmp_path, capsys):
     """Also when the sources come from the file."""
     assert 2 == main(["sync", "--config", str(_both(tmp_path)), "--password-file", "x"])
@@ -309,7 +419,7 @@ def test_a_plan_says_what_would_be_done(shops, tmp_path, capsys):
     assert 0 == main(["plan", *arguments, "--json"])
     (plan,) = json.loads(capsys.readouterr().out)["plans"]
 
-    assert "2 fetch, 1 in progress" in before
+    assert re.search(r"2 (to )?fetch.*, 1 in progress", before)
     assert before.index("in progress") < before.index("fetch")
     assert 2 == everything.count("held        ")
     verdicts = sorted(item["verdict"] for item in plan["items"])
@@ -338,13 +448,15 @@ def test_a_plan_goes_on_without_what_cannot_be_used(shops, tmp_path, capsys, mon
     assert 0 == len(shops["a.test"].searched["1"])
 
 
-def test_what_a_plan_knows_of_what_is_gone(shops, tmp_path, capsys):
+def test_what_a_plan_knows_of_what_is_gone(shops, tmp_path, monkeypatch, capsys):
     """The device does not list it any more: there is a key, and no more."""
     provider = shops["a.test"]
     arguments = [*_urls("a.test"), "--to", str(tmp_path), "--container", "original"]
     provider.trouble[provider.listed["1"][0].key] = errors.ProtocolError("odd")
     main(["sync", *arguments])
     provider.listed["1"].clear()
+    main(["sync", *arguments])
+    monkeypatch.setattr(sys.modules[Entry.__module__], "MISSED_FOR", dt.timedelta(0))
     capsys.readouterr()
     assert 0 == main(["plan", *arguments])
     shown = capsys.readouterr().out
@@ -393,7 +505,10 @@ def test_status_knows_without_asking(shops, tmp_path, capsys):
     assert bad.start.isoformat().replace("+00:00", "Z") == first["watermark"]
     assert 7 == len(first["days"])
     assert "-" in "".join(day["hours"] for day in first["days"])
-    assert set("".join(day["hours"] for day in channels["SHOP-1", "2"]["days"])) == {".", "#"}
+    hours = "".join(day["hours"] for day in channels["SHOP-1", "2"]["days"])
+    assert {"#", "?"} < set(hours) <= {".", "#", "?", " "}
+    assert 5 * 24 * "?" == hours[: 5 * 24]
+    assert 1 < sum(line.endswith(("#", ".")) for line in shown.splitlines()) <= 8
 
 
 def test_one_recorder_needs_no_column_for_itself(shops, tmp_path, capsys):
@@ -409,6 +524,125 @@ def test_one_recorder_needs_no_column_for_itself(shops, tmp_path, capsys):
     assert "SHOP-0" not in shown
     assert "never" in shown
     assert "2 Cam02" in shown
+
+
+def test_status_shows_a_camera_that_never_recorded(shops, tmp_path, capsys):
+    """It was searched, and has nothing: nobody else would notice."""
+    shops["a.test"].listed["2"].clear()
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path / "f"), "--container", "original"])
+    capsys.readouterr()
+    assert 0 == main(["status"])
+    shown = capsys.readouterr().out
+    assert 0 == main(["status", "--json"])
+    (dest,) = json.loads(capsys.readouterr().out)["destinations"]
+
+    assert "  ! no footage was ever found: is it recording?\n" in shown
+    first, dead = dest["channels"]
+    assert [] == first["flags"]
+    assert ["no_footage"] == [each["flag"] for each in dead["flags"]]
+    assert dead["searched_until"] is not None
+    assert (None, "2") == (dead["newest"], dead["channel"])
+    assert ("last run " in shown, 1, []) == (True, dest["last_run"]["files"], first["trouble"])
+
+
+def test_status_names_what_fails_and_why(shops, tmp_path, capsys):
+    """Each recording with its cause, up to a handful; all of them for programs."""
+    provider = shops["a.test"]
+    for number in range(7):
+        bad = provider.record("1", _ago(40 + number), item=f"bad{number}")
+        provider.trouble[bad.key] = errors.CorruptMediaError("raise max_calls")
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original"])
+    with Catalogue() as catalogue:
+        holdings = catalogue.at(tmp_path)
+        holdings.failed(bad.key, errors.CorruptMediaError("raise max_calls"), quarantine_after=1)
+    capsys.readouterr()
+    assert 0 == main(["status"])
+    shown = capsys.readouterr().out
+    assert 0 == main(["status", "--json"])
+    (dest,) = json.loads(capsys.readouterr().out)["destinations"]
+    trouble = dest["channels"][0]["trouble"]
+
+    assert ": 2 files (" in shown
+    assert " fetched, 7 failures\n" in shown
+    once = f"at once after 'camsync rearm {tmp_path}'\n"
+    assert f"  ! 6 recordings failed, and will be tried again: {once}" in shown
+    assert f"  ! 1 recording failed too often, and will be tried once a week: {once}" in shown
+    assert (
+        f"quarantined: {bad.start:%Y-%m-%d %H:%M:%S}Z, in 2 runs: raise --max-calls; next" in shown
+    )
+    assert "; next try 20" in shown
+    assert "  and 2 more: see --json\n" in shown
+    assert 7 == len(trouble)
+    assert ("quarantined", "media", "CorruptMediaError") == tuple(
+        trouble[0][name] for name in ("state", "category", "type")
+    )
+
+
+def test_status_names_what_went_wrong_in_the_last_run(shops, tmp_path, capsys):
+    """What could not be looked at, as far as the run has noted it; or that it has not ended."""
+    with Catalogue() as catalogue:
+        holdings = catalogue.at(tmp_path)
+        problem = {"device": "CAM1", "channel": "2", "message": "max_calls is reached"}
+        batch = holdings.begin_batch()
+        holdings.end_batch(batch, problems=[problem, {**problem, "channel": ""}])
+        catalogue.at(tmp_path / "other").begin_batch()
+        catalogue.at(tmp_path / "never")
+    assert 0 == main(["status"])
+    shown = capsys.readouterr().out
+    assert 0 == main(["status", "--json"])
+    runs = [each["last_run"] for each in json.loads(capsys.readouterr().out)["destinations"]]
+
+    assert "  ! CAM1 channel 2: --max-calls is reached\n  ! CAM1: --max-calls" in shown
+    assert 1 == shown.count("it goes on, or was killed")
+    assert "watermark" not in shown
+    assert 1 == runs.count(None)
+    assert [problem, {**problem, "channel": ""}] in [run and run["problems"] for run in runs]
+
+
+def _known(*, searched=None, newest=None):
+    mark = ChannelMark(searched_until=None if searched is None else NOW - searched)
+    newest = None if newest is None else NOW - newest
+    return KnownChannel(device="D", channel="1", mark=mark, newest=newest)
+
+
+NOW = dt.datetime(2026, 9, 26, tzinfo=UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("times", "flags"),
+    [
+        ({}, ["it was never searched to the end"]),
+        ({"newest": HOUR}, ["it was never searched to the end"]),
+        (
+            {"newest": 30 * HOUR},
+            ["it was never searched to the end", "no footage for 30 hours: is it alive?"],
+        ),
+        ({"searched": HOUR}, ["no footage was ever found: is it recording?"]),
+        ({"searched": HOUR, "newest": HOUR}, []),
+        ({"searched": HOUR, "newest": 25 * HOUR}, []),
+        ({"searched": HOUR, "newest": 73 * HOUR}, ["no footage for 3 days: is it alive?"]),
+        ({"searched": 72 * HOUR, "newest": 80 * HOUR}, ["it was not searched for 3 days"]),
+        (
+            {"searched": HOUR, "newest": -48 * HOUR},
+            ["its newest footage is in the future: is its clock right?"],
+        ),
+    ],
+)
+def test_what_is_flagged(times, flags):
+    """Measured against the last search: where nobody has looked, no camera is to blame."""
+    found = flags_of(_known(**times), (), NOW, 24 * HOUR, dest="/f")
+
+    assert flags == [flag.text for flag in found]
+
+
+def test_how_long_is_long(shops, tmp_path, capsys):
+    """Up to the user: a camera that records only motion may have a quiet week."""
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original"])
+    capsys.readouterr()
+    assert 0 == main(["status", "--stale", "10m"])
+    assert 2 == capsys.readouterr().out.count("  ! no footage for 1 hour: is it alive?\n")
+    assert 2 == main(["status", "--stale", "long"])
 
 
 def test_catalogue_and_disk_are_compared(shops, tmp_path, capsys):
@@ -534,6 +768,230 @@ def test_a_clip_that_is_cancelled(shops, tmp_path, monkeypatch, capsys, asked):
     code = 143 if asked else 130
     assert code == main(["clip", *_urls("a.test"), "SHOP-0/1", "2h", "1h", str(tmp_path)])
     assert "cancelled: cancelled by the caller" in capsys.readouterr().err
+
+
+# -- What users run into ------------------------------------------------------------------------------
+
+
+def test_a_profile_with_a_typing_error(account, tmp_path, capsys):
+    """It is named, with the line in the file, and with what may be meant."""
+    lines = 'dest = "f"\n\n[[source]]\nprofile = "hom"\n'
+    alone = _config(tmp_path, lines)
+    assert 2 == main(["sync", "--config", str(alone)])
+    in_the_file = capsys.readouterr().err
+    _config(tmp_path, lines + '[[source]]\nprofile = "home"\n')
+    assert 1 == main(["plan", "--config", str(alone)])
+    one_of_two = capsys.readouterr().err
+    assert 2 == main(["sync", "hom", "--to", str(tmp_path)])
+    typed = capsys.readouterr().err
+    assert 2 == main(["sync", "Home", "--to", str(tmp_path)])
+    large = capsys.readouterr().err
+
+    wrong = "there is no profile 'hom', and without a scheme it is no URL\n"
+    where = "camsync.toml, line 4, [[source]] 1: "
+    assert in_the_file.startswith(f"error: {where}{wrong}")
+    assert f"problem: hom: {where}{wrong}" in one_of_two
+    assert typed.startswith(f"error: {wrong}")
+    assert 4 == (in_the_file + one_of_two + typed + large).count("did you mean 'home'; or ")
+    assert "there is no profile of that name" in large
+
+
+def test_an_extra_that_is_missing_is_no_mistake_in_the_file():
+    """It keeps its own exit code."""
+    extra = "keyring"
+    with pytest.raises(errors.MissingExtraError), said_at("camsync.toml, line 1: "):
+        raise errors.MissingExtraError.for_extra(extra, "the keyring")
+
+
+def test_a_missing_password_names_the_line_too(shops, tmp_path, monkeypatch, capsys):
+    """In the words of the command line, although it is said of the file."""
+    monkeypatch.delenv("CAMSYNC_PASSWORD")
+    monkeypatch.setenv("CAMSYNC_STORE", "env")
+    (url,) = _urls("a.test")
+    path = _config(tmp_path, f'dest = "f"\n[[source]]\nurl = "{url}"\n')
+    assert 2 == main(["sync", "--config", str(path)])
+
+    shown = capsys.readouterr().err
+    assert "camsync.toml, line 3, [[source]] 1: no password" in shown
+    assert "store=" not in shown
+
+
+def test_another_run_at_work_is_no_news(shops, tmp_path, capsys):
+    """Quiet says nothing, exit code and figures are those of a run that is not needed."""
+    metrics = tmp_path / "m.prom"
+    both = [*_urls("a.test"), "--container", "original", "--metrics", str(metrics)]
+    here = [*both, "--to", str(tmp_path / "f")]
+    assert 0 == main(["sync", *here])
+    before = metrics.read_text()
+    capsys.readouterr()
+    with Catalogue() as catalogue, catalogue.at(tmp_path / "f").lock():
+        assert 8 == main(["sync", *here, "--quiet"])
+        quiet = capsys.readouterr()
+        assert 8 == main(["sync", *here])
+        loud = capsys.readouterr()
+        after = metrics.read_text()
+        text = f'container = "original"\n[metrics]\nfile = "{metrics}"\n'
+        for dest in ("f", "g"):
+            text += f'[[source]]\nurl = "{_urls("a.test")[0]}"\ndest = "{dest}"\n'
+        path = str(_config(tmp_path, text))
+        assert 8 == main(["sync", "--quiet", "--config", path])
+        silent = capsys.readouterr()
+        shops["a.test"].blind["2"] = errors.DeviceBusyError("busy")
+        assert 1 == main(["sync", "--quiet", "--config", path])
+        failed = capsys.readouterr().err
+
+    assert ("", "") == (quiet.out, quiet.err) == (silent.out, silent.err)
+    assert "is in use by process" in loud.err
+    assert before == after
+    assert 'camsync_problems_total{device="",channel=""} 0\n' in metrics.read_text()
+    assert "busy" in failed
+    assert "is in use by" not in failed
+
+
+def test_a_full_disk_is_said_once(shops, tmp_path, capsys):
+    """As what it is, with its own exit code, and sizes that people can read."""
+    arguments = [*_urls("a.test"), "--container", "original", "--min-free", "100000T", "--to"]
+    assert 15 == main(["sync", *arguments, str(tmp_path / "f")])
+    shown = capsys.readouterr()
+    assert 15 == main(["sync", *arguments, str(tmp_path / "g"), "--quiet"])
+    quiet = capsys.readouterr()
+    assert 15 == main(["sync", *arguments, str(tmp_path / "h"), "--json"])
+    last = _lines(capsys)[-1]
+
+    assert 1 == (shown.out + shown.err).count("kept in reserve")
+    assert f"stopped: {tmp_path / 'f'}: " in shown.err
+    assert "and 100000.0 TiB kept in reserve" in shown.err
+    assert "2 left for the next run" in shown.out
+    assert 1 == quiet.err.count("kept in reserve")
+    (report,) = last["reports"]
+    assert (15, "disk", 2) == (last["code"], report["stopped_by"]["category"], report["left"])
+
+
+def test_what_fails_is_said_once(shops, tmp_path, capsys):
+    """When it happens, with what to do; the end has the counts."""
+    provider = shops["a.test"]
+    provider.trouble[provider.listed["1"][0].key] = errors.ProtocolError("odd", next_step="look")
+    provider.blind["2"] = errors.DeviceBusyError("busy")
+    main(["sync", *_urls("a.test"), "--to", str(tmp_path), "--container", "original"])
+
+    shown = capsys.readouterr().err
+    assert ["failed: Camera 1", "problem: SHOP-0 channel 2: busy"] == [
+        line[: 16 if line.startswith("failed") else None]
+        for line in sorted(shown.splitlines())
+        if not line.startswith(" ")
+    ]
+    assert 1 == shown.count("next step: look")
+
+
+def test_the_log_has_a_line_for_each_file(shops, tmp_path, capsys):
+    """What came, and what did not, long after the screen is gone."""
+    provider = shops["a.test"]
+    provider.trouble[provider.listed["1"][0].key] = errors.ProtocolError("odd")
+    to = ["--to", str(tmp_path / "f"), "--container", "original"]
+    main(["sync", *_urls("a.test"), *to, "--log", str(tmp_path / "x.log")])
+
+    lines = (tmp_path / "x.log").read_text().splitlines()
+    (fetched,) = [line for line in lines if " INFO camsync.cli: fetched: Camera 2 " in line]
+    (path,) = (tmp_path / "f").rglob("Cam02*/*")
+    assert fetched.endswith(f": {path}")
+    assert 1 == sum(" INFO camsync.cli: failed: Camera 1 " in line for line in lines)
+
+
+def test_words_that_other_programs_have(shops, tmp_path, capsys):
+    """The options of rsync and of 'camsync download' do what is meant, or say what does."""
+    dest = tmp_path / "f"
+    here = [*_urls("a.test"), "-d", str(dest)]
+    assert 0 == main(["sync", *here, "-n"])
+    dry = capsys.readouterr().out
+    assert 0 == main(["plan", *_urls("a.test"), "--dest", str(dest)])
+    planned = capsys.readouterr().out
+    assert 2 == main(["sync", *here, "-n", "--watch", "10m"])
+    assert "leave one of them out" in capsys.readouterr().err
+    assert 2 == main(["sync", *here, "--limit", "5"])
+    assert "write --max-files" in capsys.readouterr().err
+    assert 2 == main(["sync", *here, "--kind", "motions"])
+    kinds = capsys.readouterr().err
+    assert 2 == main(["sync", *here, "--since", "0h"])
+    since = capsys.readouterr().err
+    assert 2 == main(["sync", *here, "--since", "1h", "--span", "2h", "1h"])
+    clash = capsys.readouterr().err
+    assert 0 == main(["sync", "--help"])
+    usage = capsys.readouterr().out
+
+    assert dry == planned
+    assert not dest.exists()
+    assert "'continuous', 'motion'" in kinds
+    assert "--since: '0h' is not between" in since
+    assert "next step: write 24h, 7d or " in since
+    assert "--since and --span contradict each other" in clash
+    assert "--limit" not in usage
+    assert "one document on a line" in " ".join(usage.split())
+
+
+def test_a_plan_of_what_is_still_written(shops, tmp_path, capsys):
+    """Its length is that of now, and grows."""
+    provider = shops["a.test"]
+    provider.record("1", _ago(1), item="now", in_progress=True)
+    assert 0 == main(["plan", *_urls("a.test"), "--to", str(tmp_path)])
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("in progress")
+    ]
+
+    assert "+" in line
+
+
+def test_a_disk_that_is_gone_for_good(shops, tmp_path, capsys):
+    """Only when it is said so, everything is fetched again."""
+    dest = tmp_path / "f"
+    arguments = ["sync", *_urls("a.test"), "--to", str(dest), "--container", "original"]
+    main(arguments)
+    dest.rename(tmp_path / "old")
+    dest.mkdir()
+    assert 15 == main(["reconcile", str(dest)])
+    capsys.readouterr()
+    assert 1 == main(["reconcile", str(dest), "--forget"])
+    assert 2 == capsys.readouterr().out.count("missing: fetched again by the next run")
+    assert 0 == main(arguments)
+    assert "2 fetched" in capsys.readouterr().out
+
+
+def test_a_clip_has_one_destination(capsys):
+    """As an argument, or as the option that sync has."""
+    assert 2 == main(["clip", *_urls("a.test"), "1", "2h", "1h", "x.mp4", "--to", "y.mp4"])
+    assert "leave out --dest" in capsys.readouterr().err
+
+
+def test_pieces_that_a_clip_lacks(shops, tmp_path, monkeypatch, capsys):
+    """One line each, and the same for programs."""
+    pytest.importorskip("av")
+    from camsync.cli import _clip_job
+
+    (channel, *_) = shops["a.test"].channels()
+    gaps = tuple(TimeSpan(NOW + n * HOUR, NOW + n * HOUR + HOUR / 2) for n in range(2))
+    made = Clip(channel=channel, span=TimeSpan(NOW, NOW + 2 * HOUR), parts=(), gaps=gaps)
+    monkeypatch.setattr(_clip_job, "cut", lambda *_, **__: made)
+    arguments = ["clip", *_urls("a.test"), "1", "2h", "1h", "--dest", str(tmp_path)]
+    assert 0 == main([*arguments, "--gaps", "split"])
+    shown = capsys.readouterr().out
+    assert 0 == main([*arguments, "--json"])
+
+    assert "missing: 2026-09-26 00:00:00Z to 2026-09-26 00:30:00Z (30:00)\n" in shown
+    assert 2 == shown.count("missing: ")
+    assert ["2026-09-26T00:00:00Z", "2026-09-26T01:00:00Z"] == [
+        gap["start"] for gap in json.loads(capsys.readouterr().out)["gaps"]
+    ]
+
+
+def test_a_search_without_an_answer_is_a_search():
+    """A camera that saw nothing for days was looked at all the same."""
+    mark = ChannelMark(
+        searched_from=NOW - 90 * HOUR, searched_until=NOW - 72 * HOUR, last_search=NOW - HOUR
+    )
+    known = KnownChannel(device="D", channel="1", mark=mark, newest=NOW - 80 * HOUR)
+
+    assert ["no footage for 3 days: is it alive?"] == [
+        flag.text for flag in flags_of(known, (), NOW, 24 * HOUR, dest="/f")
+    ]
 
 
 # -- Again and again ---------------------------------------------------------------------------------
@@ -702,6 +1160,72 @@ def test_a_store_may_have_the_new_password(shops, tmp_path, monkeypatch, capsys,
     assert 143 == main(["sync", *_urls("a.test"), *to, "--watch", "1s"])
 
     assert ["right", "new"] == [password for password, _ in provider.logins]
+
+
+@attrs.frozen
+class _Usage:
+    calls: int
+    max_calls: int | None = None
+
+
+class _Account:
+    def __init__(self, usage):
+        self.usage = usage
+
+
+def _spent(interval, *usages):
+    spending = Spending(interval)
+    return [
+        list(spending.after_run([("home", _Account(usage)), ("shop", MemoryProvider())]))
+        for usage in usages
+    ]
+
+
+def test_an_account_that_a_watch_would_use_up():
+    """Said once, after two runs that only looked, with an interval that would do."""
+    calls = [_Usage(count, 25_000) for count in (300, 900, 942, 984)]
+    *before, third, fourth = _spent(dt.timedelta(minutes=10), *calls)
+
+    assert [[], [], []] == [*before, fourth]
+    (text,) = third
+    assert "home: a run took 42 calls, about 181,440 a month, and 25,000 are allowed: " in text
+    assert text.endswith(": --watch 73m would keep within")
+
+
+@pytest.mark.parametrize(
+    ("usages", "text"),
+    [
+        ((_Usage(0), _Usage(8), _Usage(16)), "30,000 are reported to be free: --watch 12m would"),
+        ((_Usage(0), _Usage(6), _Usage(99)), ""),
+        ((_Usage(90), _Usage(3), _Usage(99)), ""),
+        ((_Usage(0, 0), _Usage(9, 0), _Usage(18, 0)), "and 0 are allowed"),
+    ],
+)
+def test_what_a_watch_costs(usages, text):
+    """Nothing is said of what is free, of a new month, and no interval where nothing is allowed."""
+    *_, said = _spent(dt.timedelta(minutes=10), *usages)
+
+    assert bool(text) == bool(said)
+    assert text in "".join(said)
+    assert "".join(said).endswith(text.rpartition(" ")[2] if "would" not in text else "within")
+
+
+def test_a_watch_says_what_it_costs(account, tmp_path, monkeypatch, capsys, quick):
+    """As a warning, while there is time to change it; what was learnt is kept after each run."""
+    account.usage = _Usage(0, 100)
+    kept = []
+
+    def count():
+        account.usage = _Usage(account.usage.calls + 5, 100)
+        kept.append(dict(Profiles().get("home").learnt))
+
+    _at_run(monkeypatch, {1: count, 2: count, 3: count, 4: _signal()})
+    to = ["--to", str(tmp_path), "--container", "original"]
+    assert 143 == main(["sync", "home", *to, "--watch", "10m"])
+    shown = capsys.readouterr().err
+
+    assert 1 == shown.count("warning: home: a run took 5 calls, about 21,600 a month")
+    assert [{}, *[{"sign": "md5"}] * 2] == kept
 
 
 def test_a_work_that_does_not_end_is_ended(capsys):

@@ -161,10 +161,15 @@ def test_a_since_of_its_own_beats_a_span_for_all(tmp_path):
         ("[hooks]\nstarted = ['x']", "line 2, [hooks]: there is no key 'started'", "failed"),
         ("[metrics]\nfle = 'x'", "line 2, [metrics]: there is no key 'fle'", "'file'"),
         ("since = '24x'", "line 1: since: '24x' is no time", "24h"),
-        ("since = '0s'", "line 1: since: since must be a positive", ""),
-        ("settle = 5", "settle: expected a text, not int", None),
+        ("since = '0s'", "line 1: since: '0s' is not between a second and", 'write "24h"'),
+        ("since = 7", "since: expected a length of time or a moment, not a number", '"7d"'),
+        ("since = ['7d']", "since: expected a length of time or a moment, not a list", '"7d"'),
+        ("since = false", "a moment, not true or false", '"7d"'),
+        ("settle = 5", "settle: expected a length of time, not a number", '"10m"'),
+        ("settle = 2026-09-26", "settle: expected a text, not a date or a time", "quotes"),
+        ("layout = {a = 1}", "layout: expected a text, not a table", None),
         ("log = ' '", "log: expected a text, not an empty one", None),
-        ("order = 'both'", "order: order must be", None),
+        ("order = 'both'", "order: expected 'oldest' or 'newest', not 'both'", None),
         ("max_files = 0", "max_files: it must be at least 1", None),
         ("max_files = 'many'", "max_files: it must be a whole number", None),
         ("max_bytes = 0", "max_bytes: it must be at least 1", None),
@@ -176,28 +181,41 @@ def test_a_since_of_its_own_beats_a_span_for_all(tmp_path):
         ("bandwidth = 'fast'", "bandwidth: ", "2M"),
         ("bandwidth = 0", "bandwidth: ", None),
         ("kinds = 'motion'", "kinds: expected a list of texts", '["…", "…"]'),
-        ("kinds = ['moving']", "kinds: ", None),
+        ("kinds = ['motions']", "kinds: expected 'continuous', 'motion', ", "'motion'?"),
         ("channels = '1'", "channels: expected a list of texts", None),
         ("span = ['24h']", "span: expected two times", "2026"),
         ("span = ['1h', '2h']", "span: ", None),
-        ("hooks = 1", "hooks: expected a table, not int", None),
+        ("hooks = 1", "hooks: expected a table, not a number", None),
         ("source = 'a'", "source: expected tables", "two brackets"),
         ("[source]\nurl = 'a'", "source: expected tables", "two brackets"),
         ("[hooks]\nfailed = 'rm -r /'", "failed: a command is a list", '["rm", "-r", "/"]'),
         ("[hooks]\nfailed = ''", "failed: a command is a list", "…"),
-        ("[hooks]\nfailed = []", "failed: expected a list of texts, not list", None),
+        ("[hooks]\nfailed = []", "failed: expected a list of texts, not an empty one", None),
         ("[[source]]\ndest = 'x'", "[[source]] 1: url: a source has either", None),
         ("[[source]]\nurl = 'a'\nprofile = 'b'", "either a url or a profile", "hikvision://"),
         ("dest = 'x'", "there is no source", "[[source]]"),
-        ("since = '1d'\nspan = ['2h', '1h']\n[[source]]\nurl = 'a'", "contradict each other", ""),
+        (
+            "since = '1d'\nspan = ['2h', '1h']\n[[source]]\nurl = 'a'",
+            "line 1: since and span con",
+            "",
+        ),
         ("= 1", "is no TOML: ", "toml.io"),
         ("a = " + "[" * 5000, "", ""),
+        ("storage = 'sd'", "line 1: there is no key 'storage' here", "below a [[source]]"),
+        ("[[source]]\nlog = 'x'", "line 2, [[source]] 1: there is no key 'log'", "at the top"),
+        ("max-files = 1", "line 1: there is no key 'max-files'", "did you mean 'max_files'?"),
+        ("[[source]]\nstorage = 'card'", "[[source]] 1: storage: expected 'cloud', 'sd' or", None),
+        ("[[source]]\nstorage = 'Cloud'", "not 'Cloud'", "did you mean 'cloud'?"),
+        ("[[source]]\nwake = 'yes'", "wake: expected true or false, not 'yes'", "without quotes"),
+        ("[[source]]\nmax_calls = -1", "max_calls: it must be at least 0", None),
+        ("[[source]]\nmax_traffic = '1.5 tons'", "max_traffic: ", None),
+        ("[[source]]\nprofile = 'a'", "line 2, [[source]] 1: nobody says where", "--to"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path, text, message, step):
     """Line and table, the key, and what to write instead."""
     with pytest.raises(ConfigurationError) as caught:
-        _load(tmp_path, text)
+        _load(tmp_path, text).tasks()
 
     assert message in caught.value.message
     assert (step or "") in (caught.value.next_step or "")
@@ -229,7 +247,7 @@ def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path, text, place):
         if "camsync.toml" in line or "sync/_" in line
     )
     assert place in caught.value.message
-    assert "camsync login" in caught.value.next_step
+    assert ("~/.pgpass" if "catalogue" in place else "camsync login") in caught.value.next_step
     assert "hunter2" not in shown.replace(repr(text), "")
 
 
@@ -322,6 +340,68 @@ def test_names_choose_among_the_sources_of_the_file(tmp_path):
     front = SyncConfig.load(path, more=_more(tmp_path, source=[{"url": "front"}]))
 
     assert ["hikvision://front"] == [source.place for source in front.sources]
+
+
+ACCOUNT = """
+dest = "x"
+[[source]]
+url = "imou://app@sg"
+storage = "cloud"
+wake = true
+max_calls = 25000
+max_traffic = "1.5G"
+[[source]]
+profile = "front"
+"""
+
+
+def test_an_account_has_options_of_its_own(tmp_path):
+    """They are those of its provider, and known by their place in the file."""
+    config = _load(tmp_path, ACCOUNT)
+    limits = {"max_calls": 25000, "max_bytes": 3 * 1024**3 // 2}
+    wanted = {"storage": "cloud", "wake": True, **limits}
+    (task,) = config.tasks()
+
+    where = "camsync.toml, line {}, [[source]] {}: "
+    assert [
+        ("imou://app@sg", wanted, where.format(4, 1)),
+        ("front", {}, where.format(10, 2)),
+    ] == list(config.places)
+    assert [wanted, {}] == [wish.account for wish in task.wishes]
+    assert (
+        "camsync.toml, line 8, [[source]] 1: max_traffic"
+        == config.sources[0].account.said["max_bytes"]
+    )
+    assert config == _load(tmp_path, "\n" + ACCOUNT)
+
+
+def test_a_command_line_says_it_of_all_its_sources(tmp_path):
+    """In the place of what the file says, and by its own name."""
+    path = _write(tmp_path, ACCOUNT)
+    more = _more(tmp_path, storage="sd", max_traffic="0", source=[{"url": "app@sg"}])
+    (place,) = SyncConfig.load(path, more=more).sources
+
+    assert {"storage": "sd", "wake": True, "max_calls": 25000, "max_bytes": 0} == dict(
+        place.account.options
+    )
+    assert "--max-traffic" == place.account.said["max_bytes"]
+    only = _more(tmp_path, wake=True, source=[{"url": "a"}])
+    assert [("a", {"wake": True}, "")] == list(only.places)
+
+
+@pytest.mark.parametrize("more", ["channels = [1]", "", "channels = [1, 2]"])
+def test_one_camera_has_one_set_of_options(tmp_path, more):
+    """It has one watermark: what is searched in the cloud only would count for the card, too."""
+    text = (
+        'dest = "x"\n[[source]]\nurl = "imou://a@sg"\nstorage = "cloud"\nchannels = [1]\n'
+        '[[source]]\nurl = "imou://a@sg"\n'
+    )
+    with pytest.raises(ConfigurationError, match=r"line 7, \[\[source\]\] 2: imou://a@sg is there"):
+        _load(tmp_path, text + more).tasks()
+
+    (apart,) = _load(tmp_path, text + "channels = [2]").tasks()
+    assert [{"storage": "cloud"}, {}] == [wish.account for wish in apart.wishes]
+    assert 2 == len(_load(tmp_path, f'{text}{more}\ndest = "y"').tasks())
 
 
 def test_a_command_line_is_named_by_its_options(tmp_path):

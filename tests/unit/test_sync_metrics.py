@@ -136,6 +136,46 @@ def test_a_run_in_figures(tmp_path):
     assert 0 == found["camsync_run_complete", ()]
 
 
+SUCCESS = "camsync_last_success_timestamp_seconds"
+
+
+@pytest.mark.parametrize(
+    ("fields", "done"),
+    [
+        ({}, {"1", "2", "3"}),
+        ({"left": 2, "channels_left": (("DS1", "1"), ("DS1", "3"))}, {"2"}),
+        ({"waiting": (RECORDING.key,)}, {"2", "3"}),
+        ({"failed": (Failed(recording=RECORDING, error=ERROR),)}, {"2", "3"}),
+        ({"problems": (Problem(device="DS1", channel="3", error=ERROR),)}, {"1", "2"}),
+        ({"quarantined": (RECORDING.key,), "in_progress": 1}, {"1", "2", "3"}),
+    ],
+)
+def test_success_is_when_nothing_is_left(tmp_path, fields, done):
+    """A run that has stopped early has finished only the channels of which nothing is left."""
+    metrics = _metrics(tmp_path)
+    marks = {("DS1", "1"): EARLIER - dt.timedelta(hours=1), ("DS1", "2"): EARLIER}
+    metrics.update([_report(**fields, marks={**marks, ("DS1", "3"): None})])
+
+    found = parse(metrics.text())
+    assert done == {labels[1] for name, labels in found if name == SUCCESS}
+
+
+def test_another_run_keeps_its_figures(tmp_path):
+    """What says how things stand is forgotten only of the channels that were looked at."""
+    first = _metrics(tmp_path)
+    marks = {("DS1", "1"): EARLIER, ("DS1", "2"): EARLIER}
+    first.update([_report(waiting=(_key("w"), _key("x")), marks=marks)])
+    first.write()
+    second = _metrics(tmp_path)
+    second.update([_report(waiting=(_key("w"),), marks={})], elsewhere=True)
+
+    found = parse(second.text())
+    assert 1 == found["camsync_waiting", ("DS1", "1")]
+    assert 0 == found["camsync_waiting", ("DS1", "2")]
+    assert 180 == found["camsync_lag_seconds", ("DS1", "2")]
+    assert ("camsync_lag_seconds", ("DS1", "1")) not in found
+
+
 def test_counters_go_on_in_the_next_process(tmp_path):
     """They are read back from the file; what says how things stand is not."""
     first = _metrics(tmp_path)

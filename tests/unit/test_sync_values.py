@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from camsync import Downloaded, Failed, Recording, RecordingKey
+import attrs
+
+from camsync import Downloaded, Failed, Progress, Recording, RecordingKey, Stage
+from camsync.catalogue import Entry, Pruning, Reconciliation, State
 from camsync.errors import CorruptMediaError, UnreachableError
-from camsync.sync import Problem, SyncReport
+from camsync.sync import EventKind, Problem, SyncEvent, SyncReport
+from camsync.testing import MemoryProvider
 
 
 NOW = dt.datetime(2024, 1, 1, 3, tzinfo=dt.timezone.utc)
@@ -69,3 +73,31 @@ def test_each_channel_with_trouble_has_failed_once():
 
     assert (("DS1", "3"), ("DS1", "2")) == report.channels_failed
     assert (("DS1", "2"),) == report.channels_fetched
+
+
+def test_values_are_one_line_of_words():
+    """What is printed says what happened, to what, and where it stands."""
+    recording = MemoryProvider().record("1", NOW)
+    common = {"kind": EventKind.PROGRESS, "at": NOW}
+    progress = Progress(stage=Stage.REMUX, recording=recording, bytes_done=1)
+    when = dict.fromkeys(("start", "end", "first_seen", "last_seen"), NOW)
+    entry = Entry(key=recording.key, channel_name="", **when)
+    named = attrs.evolve(entry, channel_name="Gate", path=PurePosixPath("a/b.mp4"))
+    failed = attrs.evolve(entry, error="odd", state=State.FAILED)
+    start = f"{NOW:%Y-%m-%d %H:%M:%S} UTC"
+    place = f"{recording.key.device} channel 1"
+
+    assert f"progress: Camera 1 {start}: remux" == str(
+        SyncEvent(**common, recording=recording, progress=progress)
+    )
+    assert "progress: D channel 2: x" == str(
+        SyncEvent(**common, device="D", channel="2", message="x")
+    )
+    assert f"{place} {start}, seen" == str(entry)
+    assert f"Gate {start}, seen: a/b.mp4" == str(named)
+    assert f"{place} {start}, failed: odd" == str(failed)
+    assert "3 checked, all well" == str(Reconciliation(checked=3))
+    assert "3 checked, 1 missing" == str(Reconciliation(checked=3, missing=(entry,)))
+    assert "0 files (0 B) would be deleted; 5 B left" == str(Pruning(left=5))
+    pruned = Pruning(dry_run=False, deleted=(entry,), kept=((entry, "was changed"),), bytes=9)
+    assert "1 file (9 B) deleted, 1 kept; 0 B left" == str(pruned)

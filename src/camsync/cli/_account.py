@@ -27,7 +27,7 @@ class Account:
         return {name: value for name, value in given if value is not None and value is not False}
 
 
-_PARAMETERS = (
+ACCOUNT_PARAMETERS = (
     click.option(
         "--storage",
         type=click.Choice(["cloud", "sd", "both"]),
@@ -49,6 +49,6 @@ def account_options(function: Callable[..., Result]) -> Callable[..., Result]:
         return function(*arguments, account=account, **options)
 
     decorated: Callable[..., Result] = command
-    for parameter in reversed(_PARAMETERS):
+    for parameter in reversed(ACCOUNT_PARAMETERS):
         decorated = parameter(decorated)
     return decorated

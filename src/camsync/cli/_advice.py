@@ -25,6 +25,7 @@ _WHOLE = {
         "unset CAMSYNC_KEY and CAMSYNC_KEY_FILE, and set CAMSYNC_PASSPHRASE or be asked"
     ),
 }
+_HIDDEN = re.compile(r"\0(\d+)\0")
 _PHRASES = tuple(
     (re.compile(library), option)
     for library, option in (
@@ -50,8 +51,11 @@ _PHRASES = tuple(
         (r"; retry_login\(\) lets camsync try again$", ""),
         (r"\bor allow waking it;", "or use --wake:"),
         (r"^raise the limit, or wait", "raise --max-calls or --max-bytes, or wait"),
-        (r"\bmax_calls\b", "--max-calls"),
-        (r"\bmax_bytes\b", "--max-bytes"),
+        # not what stands in a file: "camsync.toml, line 4: max_calls"
+        (r"(?<!: )\bmax_calls\b", "--max-calls"),
+        (r"\bleft of max_bytes\b", "left of what this month may fetch"),
+        (r"\braise max_bytes\b", "raise --max-bytes (--max-traffic of sync, plan and clip)"),
+        (r"(?<!: )\bmax_bytes\b", "--max-bytes"),
         (r"\bstorage='(\w+)' \(--storage \1\)", r"--storage \1"),
         (r"\(wake=True, --wake\)", "(--wake)"),
         (r"\braise the timeout\b", "raise --timeout"),
@@ -60,12 +64,31 @@ _PHRASES = tuple(
 )
 
 
+_QUOTED = re.compile(r"""(?<![=\w])(?<!' or )(['"])(?:(?!\1).)+\1(?!\w)""")
+"""What somebody has typed; not what stands behind an argument: ``container='original'``."""
+
+_IN_A_FILE = re.compile(r"[^:\n]+(?:, line \d+|, \[\[?\w+\]|\.toml: )")
+"""The beginning of a message about the file of recorders, which has words of its own."""
+
+
 def words(text: str) -> str:
-    """Return *text* with the options of the command line in place of the library's arguments."""
+    """Return *text* with the options of the command line in place of the library's arguments.
+
+    What is quoted in it stays as it was typed; so does what is said of the file of recorders.
+    """
+    if _IN_A_FILE.match(text):
+        return text
     text = _WHOLE.get(text, text)
+    typed: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        typed.append(match[0])
+        return f"\0{len(typed) - 1}\0"
+
+    text = _QUOTED.sub(hide, text)
     for library, option in _PHRASES:
         text = library.sub(option, text)
-    return text
+    return _HIDDEN.sub(lambda match: typed[int(match[1])], text)
 
 
 def next_step(error: CamsyncError) -> str | None:
@@ -74,4 +97,6 @@ def next_step(error: CamsyncError) -> str | None:
         minutes = max(int((error.unlock_at - utcnow()).total_seconds() / 60), 0) + 1
         left = f"in {count_text(minutes, 'minute')}, {utc_text(error.unlock_at)}"
         return f"the lock ends {left}: {LOCKED}"
-    return None if error.next_step is None else words(error.next_step)
+    if error.next_step is None or _IN_A_FILE.match(error.message):
+        return error.next_step
+    return words(error.next_step)

@@ -175,27 +175,19 @@ def _know_cameras(scrubber: Scrubber, provider: Provider, checks: Sequence[Check
         return (
             f"The cameras could not be listed again ({type(error).__name__}): look for their names."
         )
-    for device, names in listed:
+    for device, name in listed:
         scrubber.know(device, "serial number")
-        for name in names:
-            _know_name(scrubber, name)
+        _know_name(scrubber, name)
     return ""
 
 
-def _listed(provider: Provider) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield each device's id, and what it and its channels are called.
-
-    What the connection test has listed is there still, however long ago: a call would be counted.
-    """
-    names: Mapping[str, Sequence[str]] | None = getattr(provider, "names", None)
-    if names is not None:
-        yield from names.items()
-        return
-    channels = provider.channels()
+def _listed(provider: Provider) -> Iterator[tuple[str, str]]:
+    """Yield the id of each device and what it is called, and the same for its channels."""
+    channels = provider.channels()  # first: this may still know what the test has listed
     for device in provider.devices():
-        yield device.id, [device.name]
+        yield device.id, device.name
     for channel in channels:
-        yield channel.device, [channel.name]
+        yield channel.device, channel.name
 
 
 def _know_name(scrubber: Scrubber, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -18,18 +18,17 @@ from ..models import Channel, Progress, Stage
 from ..provider import Provider
 from ..sync import Clip, ClipPart
 from ..sync import clip as cut
-from ..sync._describe import stamp
 from ._download import require_media
 from ._exit import OK
 from ._format import length_text, size_text, utc_text
 from ._held import known, opened
-from ._json import span_json
+from ._json import span_json, stamp
 from ._output import Output
 from ._place import find_place
 from ._progress import title
 from ._signals import Stop
 from ._sync_connections import Connections
-from ._sync_options import Way
+from ._sync_options import Way, account_options, check_account
 from ._watch import in_time
 
 
@@ -58,6 +57,7 @@ class Wanted:
     gaps: str
     folder: str | None
     timezone: str | None
+    account: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def span(self) -> TimeSpan:
@@ -75,8 +75,10 @@ def make_clip(output: Output, wanted: Wanted, way: Way, catalogue: Secret | None
     require_media("a clip")
     span, zone = wanted.span, parse_timezone(wanted.timezone)
     find_place(wanted.url)  # a URL with a password ends here
+    options = account_options(wanted.account)
+    check_account(wanted.url.reveal(), options)
     with Connections(output, way) as connections:
-        provider = connections.provider(wanted.url.reveal())
+        provider = connections.provider(wanted.url.reveal(), options.options)
         with Stop(output, _STOPPING) as stop, in_time(stop):
             try:
                 with _held(catalogue, wanted.folder) as holdings:
@@ -142,7 +144,13 @@ def _channel(provider: Provider, name: str) -> Channel:
 
 
 def _report(output: Output, made: Clip) -> None:
-    output.document({"span": span_json(made.span), "parts": [_part(part) for part in made.parts]})
+    output.document(
+        {
+            "span": span_json(made.span),
+            "parts": [_part(part) for part in made.parts],
+            "gaps": [span_json(gap) for gap in made.gaps],
+        }
+    )
     rows = [
         (
             str(part.path),
@@ -155,6 +163,9 @@ def _report(output: Output, made: Clip) -> None:
         for part in made.parts
     ]
     output.table("", _COLUMNS, rows)
+    for gap in made.gaps:
+        length = length_text(gap.duration.total_seconds())
+        output.line(f"missing: {utc_text(gap.start)} to {utc_text(gap.end)} ({length})", "yellow")
 
 
 def _part(part: ClipPart) -> dict[str, Any]:

@@ -207,15 +207,22 @@ def connected(output: Output, target: Target, **more: Any) -> Iterator[Link]:
         try:
             yield Link(provider=provider, place=place, username=credential.username)
         finally:
-            _keep_learnt(place.profile, provider)
+            keep_learnt(place.profile, provider)
 
 
-def _keep_learnt(profile: Profile | None, provider: Provider) -> None:
-    """Keep what was found out in its profile: the next command need not ask, and pay, again."""
+def keep_learnt(profile: Profile | None, provider: Provider) -> Profile | None:
+    """Keep what was found out in its profile: the next command need not ask, and pay, again.
+
+    Returns:
+        The profile as it is stored now, as far as is known.
+    """
     learnt = dict(getattr(provider, "learnt", {}))
     if profile is None or not learnt or learnt == dict(profile.learnt):
-        return
+        return profile
+    fresh = attrs.evolve(profile, learnt=learnt)
     try:
-        Profiles().replace(profile, attrs.evolve(profile, learnt=learnt))
+        Profiles().replace(profile, fresh)
     except CamsyncError as error:  # it is asked again next time; the command itself is done
         _log.info("what was learnt about %s was not kept: %s", profile.name, error.message)
+        return profile
+    return fresh

@@ -1,86 +1,52 @@
-"""The values as JSON: stable keys, UTC times in ISO 8601, bytes, seconds. See the reference."""
+"""The values as JSON, in the words of the command line. See the reference."""
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-from .._time import TimeSpan, to_utc
-from ..errors import AccountLockedError, CamsyncError, CertificateError
-from ..models import Channel, Check, Device, Downloaded, Failed, Recording
+from ..errors import CamsyncError
+from ..models import Channel, Check, Failed, _documents
+from ..models._documents import (
+    Document,
+    channel_json,
+    device_json,
+    downloaded_json,
+    recording_json,
+    recordings_json,
+    span_json,
+    stamp,
+)
 from ._advice import next_step, words
 
 
-Document = dict[str, Any]
+__all__ = [
+    "JSON_FLAG",
+    "Document",
+    "channel_json",
+    "check_json",
+    "device_json",
+    "downloaded_json",
+    "error_json",
+    "failed_json",
+    "problems_json",
+    "recording_json",
+    "recordings_json",
+    "span_json",
+    "stamp",
+]
+
 JSON_FLAG = "--json"
 
 
-def stamp(moment: dt.datetime) -> str:
-    """Return ``2026-09-26T00:13:39Z``."""
-    return to_utc(moment).isoformat().replace("+00:00", "Z")
+def error_json(error: CamsyncError) -> Document:
+    """Return everything that the error knows."""
+    told = {"message": words(error.message), "next_step": next_step(error)}
+    return _documents.error_json(error) | told
 
 
-def span_json(span: TimeSpan) -> Document:
-    """Return the span's bounds."""
-    return {"start": stamp(span.start), "end": stamp(span.end)}
-
-
-def device_json(device: Device) -> Document:
-    """Return the device without its ``raw``."""
-    return {
-        "provider": device.provider,
-        "id": device.id,
-        "name": device.name,
-        "model": device.model,
-        "firmware": device.firmware,
-        "kind": device.kind.value,
-    }
-
-
-def channel_json(channel: Channel) -> Document:
-    """Return the channel without its ``raw``."""
-    return {
-        "device": channel.device,
-        "id": channel.id,
-        "name": channel.name,
-        "online": channel.online,
-        "source": channel.source.value,
-        "model": channel.model,
-        "codec": channel.codec.value,
-        "width": channel.width,
-        "height": channel.height,
-        "fps": channel.fps,
-        "tracks": list(channel.tracks),
-        "plan": channel.raw.get("plan"),
-    }
-
-
-def recording_json(recording: Recording) -> Document:
-    """Return the recording; ``local_start`` is on the device's wall clock, null if unknown."""
-    local = None if recording.utc_offset is None else recording.local_start.isoformat()
-    return {
-        "key": recording.key.uri,
-        "device": recording.key.device,
-        "channel": recording.key.channel,
-        "channel_name": recording.channel_name,
-        "stream": recording.key.stream,
-        "start": stamp(recording.start),
-        "end": stamp(recording.end),
-        "local_start": local,
-        "duration": recording.duration.total_seconds(),
-        "size": recording.size,
-        "size_hint": getattr(recording, "size_hint", None),
-        "kind": recording.kind.value,
-        "in_progress": recording.in_progress,
-        "container": recording.container,
-    }
-
-
-def recordings_json(recordings: Iterable[Recording]) -> list[Document]:
-    """Return all *recordings*."""
-    return [recording_json(recording) for recording in recordings]
+def failed_json(failed: Failed) -> Document:
+    """Return what could not be fetched, and why."""
+    return _documents.failed_json(failed, error_json)
 
 
 def problems_json(problems: Sequence[tuple[Channel, CamsyncError]]) -> list[Document]:
@@ -96,34 +62,6 @@ def problems_json(problems: Sequence[tuple[Channel, CamsyncError]]) -> list[Docu
     ]
 
 
-def downloaded_json(done: Downloaded) -> Document:
-    """Return what stands on disk now."""
-    return {
-        "key": done.recording.key.uri,
-        "device": done.recording.key.device,
-        "channel": done.recording.key.channel,
-        "channel_name": done.recording.channel_name,
-        "path": str(done.path),
-        "size": done.size,
-        "container": done.container,
-        "codec": done.codec.value,
-        "width": done.width,
-        "height": done.height,
-        "fps": done.fps,
-        "duration": done.duration,
-        "start": stamp(done.start),
-        "end": stamp(done.end),
-        "existing": done.existing,
-        "elapsed": round(done.elapsed, 3),
-        "notes": list(done.notes),
-    }
-
-
-def failed_json(failed: Failed) -> Document:
-    """Return what could not be fetched, and why."""
-    return {"recording": recording_json(failed.recording), "error": error_json(failed.error)}
-
-
 def check_json(check: Check) -> Document:
     """Return one step of the connection test."""
     return {
@@ -133,23 +71,3 @@ def check_json(check: Check) -> Document:
         "advice": words(check.advice),
         "category": None if check.category is None else check.category.value,
     }
-
-
-def error_json(error: CamsyncError) -> Document:
-    """Return everything that the error knows."""
-    document: Document = {
-        "type": type(error).__name__,
-        "category": error.category.value,
-        "message": words(error.message),
-        "next_step": next_step(error),
-        "vendor_code": error.vendor_code,
-        "vendor_sub_code": error.vendor_sub_code,
-        "http_status": error.http_status,
-        "retryable": error.retryable,
-        "retry_after": error.retry_after,
-    }
-    if isinstance(error, AccountLockedError):
-        document["unlock_at"] = None if error.unlock_at is None else stamp(error.unlock_at)
-    if isinstance(error, CertificateError):
-        document |= {"expected": error.expected, "actual": error.actual}
-    return document

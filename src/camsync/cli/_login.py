@@ -199,7 +199,8 @@ class _Attempt:
     def _run(self, credential: Credential) -> Check | None:
         self.checks.clear()
         named = as_user(self.place, credential.username)
-        provider = registry.connect_to(named, password=credential.secret, **self.options)
+        secret = credential.secret  # tried whatever is remembered of it: somebody has typed it
+        provider = registry.connect_to(named, password=secret, insist=True, **self.options)
         with contextlib.closing(provider):
             for check in steps_of(provider):
                 self.checks.append(check)

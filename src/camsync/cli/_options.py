@@ -70,9 +70,16 @@ def common_options(function: Function) -> Function:
 
     ``--json`` is read where the run begins: an error in the other options must obey it too.
     """
-    json_option = click.option(
-        JSON_FLAG, is_flag=True, expose_value=False, help="Print one JSON document to stdout."
-    )
+    return _common(function, "Print one JSON document to stdout.")
+
+
+def line_options(function: Function) -> Function:
+    """Add the same to a command that prints JSON lines."""
+    return _common(function, "Print JSON to stdout: one document on a line for each event.")
+
+
+def _common(function: Function, json_help: str) -> Function:
+    json_option = click.option(JSON_FLAG, is_flag=True, expose_value=False, help=json_help)
     verbose_option = click.option(
         "-v",
         "--verbose",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import re
+
+from collections.abc import Iterator
 
 from .. import registry
 from .._secret import Secret
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, MissingExtraError
 from ..profiles import Profiles
+from ._advice import next_step, words
 
 
 _SCHEME = "://"
@@ -34,11 +39,44 @@ def find_place(text: Secret, *, hosts: bool = False) -> registry.Target:
             return registry.resolve(f"{profile.provider}://{profile.name}", profiles)
     if hosts and _HOST.fullmatch(text.reveal()):
         return registry.resolve(Secret(f"{default_provider()}://{text.reveal()}"), profiles)
-    if _NAME.fullmatch(text.reveal()):
-        msg = "there is no profile of that name, and without a scheme it is no URL"
-        step = f"{names_text()}; or write hikvision://USER@HOST or imou://APPID@sg"
+    near = _near_names(text)
+    if near or _NAME.fullmatch(text.reveal()):
+        # What resembles no profile is not repeated: people do type passwords.
+        which = repr(text.reveal()) if near else "of that name"
+        msg = f"there is no profile {which}, and without a scheme it is no URL"
+        step = f"{near or names_text()}; or write hikvision://USER@HOST or imou://APPID@sg"
         raise ConfigurationError(msg, next_step=step)
     return registry.Target(url=registry.parse_url(text), profile=None)
+
+
+def _near_names(text: Secret) -> str:
+    """Return a question for the profiles that may be meant; empty where none is similar."""
+    if not _NAME.fullmatch(text.reveal().lower()):
+        return ""
+    names = [profile.name for profile in Profiles().all()]
+    near = difflib.get_close_matches(text.reveal().lower(), names)
+    return f"did you mean {' or '.join(map(repr, near))}" if near else ""
+
+
+@contextlib.contextmanager
+def said_at(named: str) -> Iterator[None]:
+    """Have errors of the block name the place in a file at which the mistake was written down.
+
+    Args:
+        named: The beginning of their messages; empty for a command line.
+
+    Raises:
+        ConfigurationError: The block has raised one.
+    """
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except ConfigurationError as error:
+        if not named:
+            raise
+        msg = f"{named}{words(error.message)}"
+        raise ConfigurationError(msg, next_step=next_step(error)) from error
 
 
 def names_text() -> str:

@@ -32,7 +32,7 @@ def show_plan(
     config = request.load()
     home: Any = catalogue_home(catalogue, config)  # a URL stays wrapped
     with Connections(output, request.way) as connections:
-        connections.ask([source.place for source in config.sources])
+        connections.ask(config.places)
         with (
             Stop(output, _STOPPING) as stop,
             in_time(stop),
@@ -47,8 +47,8 @@ def show_plan(
 def _report(output: Output, outcome: Outcome, *, everything: bool) -> None:
     output.document(
         {
-            "plans": [plan_json(plan) for plan in outcome.plans],
-            "problems": [problem_json(each) for each in outcome.problems],
+            "plans": [plan_json(plan, error_json) for plan in outcome.plans],
+            "problems": [problem_json(each, error_json) for each in outcome.problems],
             "errors": [
                 {"dest": str(dest), "error": error_json(error)} for dest, error in outcome.errors
             ],
@@ -78,7 +78,9 @@ def _rows(items: Sequence[PlanItem]) -> Iterator[Sequence[str]]:
             str(item.key.device),
             f"{item.key.channel} {name}".strip(),
             utc_text(item.key.start),
-            length_text(length),
+            f"{length_text(length)}+"
+            if item.verdict is Verdict.IN_PROGRESS
+            else length_text(length),
             size_text(item.size),
             words(item.reason),
         )

@@ -9,22 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
-from rich.table import Column
-from rich.text import Text
+from rich.progress import TaskID
 
 from .._cancel import CancelToken
 from ..models import Progress as Event
 from ..models import Recording, Stage
 from ._advice import words
-from ._format import clean, length_text, rate_text, size_text
+from ._bars import bars_on, bytes_text
+from ._format import clean
 from ._output import Output
 
 
 _PAUSE = 3.0
 """Seconds between two plain lines."""
 _FINAL = frozenset({Stage.DONE, Stage.SKIPPED, Stage.FAILED})
-_REFRESH = 8
 
 OnEvent = Callable[[Event], None]
 Clock = Callable[[], float]
@@ -91,17 +89,8 @@ class Tally:
 
     def text(self) -> str:
         """Return ``3/12 files, 100.0 MiB of 270.0 MiB, 4.5 MiB/s, ETA 0:38``."""
-        amount = size_text(self.done)
-        if self.total is not None:
-            amount += f" of {size_text(self.total)}"
-        eta = self.eta
-        parts = (
-            f"{self.settled}/{self.files} files",
-            amount,
-            rate_text(self.rate),
-            "" if eta is None else f"ETA {length_text(eta)}",
-        )
-        return ", ".join(part for part in parts if part)
+        amount = bytes_text(self.done, self.total, self.rate, self.eta)
+        return f"{self.settled}/{self.files} files, {amount}"
 
 
 def title(recording: Recording) -> str:
@@ -115,13 +104,7 @@ def event_text(event: Event) -> str:
         return clean(event.message)
     if event.stage is not Stage.DOWNLOAD:
         return str(event.stage.value)
-    total = "" if event.bytes_total is None else f" of {size_text(event.bytes_total)}"
-    parts = (
-        f"{size_text(event.bytes_done)}{total}",
-        rate_text(event.rate),
-        "" if event.eta is None else f"ETA {length_text(event.eta)}",
-    )
-    return ", ".join(part for part in parts if part)
+    return bytes_text(event.bytes_done, event.bytes_total, event.rate, event.eta)
 
 
 @contextlib.contextmanager
@@ -176,29 +159,13 @@ class PlainProgress:
         self._output.note(f"{self._tally.text()}; {current}")
 
 
-class _Name(TextColumn):
-    """What is fetched: on a narrow terminal it is cut before the figures are."""
-
-    def render(self, task: Task) -> Text:
-        text = super().render(task)
-        text.no_wrap, text.overflow = True, "ellipsis"
-        return text
-
-
 class LiveProgress:
     """Keeps two bars on the terminal: the file that is fetched, and the whole run."""
 
     def __init__(self, output: Output, tally: Tally) -> None:
         self._output = output
         self._tally = tally
-        self._display = Progress(
-            _Name("{task.description}", markup=False, table_column=Column()),
-            BarColumn(bar_width=12),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=output.err,
-            refresh_per_second=_REFRESH,
-            transient=True,
-        )
+        self._display = bars_on(output.err)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[OnEvent]:

@@ -108,8 +108,7 @@ def show_recordings(output: Output, found: Sequence[Recording], span: TimeSpan) 
 
 def size_of(recording: Recording) -> int | None:
     """Return the size in bytes, exact or not, or None."""
-    hint: int | None = getattr(recording, "size_hint", None)
-    return recording.size if recording.size is not None else hint
+    return recording.size if recording.size is not None else recording.size_hint
 
 
 def _about(recording: Recording) -> str:

@@ -25,6 +25,34 @@ _MOST_HOURS = 87_600.0
 _LONGEST_SEGMENT = 86_400.0
 _DUMP_ADVICE = "a dump is a JSON file with camsync_dump: 1 and endpoints; see the reference"
 
+_port = click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]"
+)
+_hours = click.option(
+    "--hours",
+    type=Finite(min=0, min_open=True, max=_MOST_HOURS),
+    default=6.0,
+    show_default=True,
+    help="How much footage there is, up to now.",
+)
+_segment = click.option(
+    "--segment",
+    "segment_seconds",
+    type=Finite(min=1, max=_LONGEST_SEGMENT),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of one recording.",
+)
+_fault = click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Misbehave; can be repeated. See --list-faults.",
+)
+_list_faults = click.option("--list-faults", is_flag=True, help="Show the faults and stop.")
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -42,41 +70,21 @@ def simulate(context: click.Context) -> int:
 
 
 @simulate.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@_port
 @click.option("--model", default="DS-7616NI-K2", show_default=True, help="See --list-models.")
 @click.option(
     "--channels", type=click.IntRange(1, 64), default=4, show_default=True, help="Cameras."
 )
-@click.option(
-    "--hours",
-    type=Finite(min=0, min_open=True, max=_MOST_HOURS),
-    default=6.0,
-    show_default=True,
-    help="How much footage there is, up to now.",
-)
-@click.option(
-    "--segment",
-    "segment_seconds",
-    type=Finite(min=1, max=_LONGEST_SEGMENT),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of one recording.",
-)
+@_hours
+@_segment
 @click.option(
     "--dump",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Answer as this device dump says.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="NAME",
-    help="Misbehave; can be repeated. See --list-faults.",
-)
+@_fault
 @click.option("--tls", is_flag=True, help="HTTPS, with a certificate of its own.")
-@click.option("--list-faults", is_flag=True, help="Show the faults and stop.")
+@_list_faults
 @click.option("--list-models", is_flag=True, help="Show the models and stop.")
 @common_options
 @pass_output
@@ -152,7 +160,7 @@ def _listing(output: Output, name: str, entries: dict[str, str]) -> int:
 
 
 @simulate.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@_port
 @click.option(
     "--devices", type=click.IntRange(1, 500), default=3, show_default=True, help="Cameras."
 )
@@ -163,22 +171,8 @@ def _listing(output: Output, name: str, entries: dict[str, str]) -> int:
     metavar="KIND",
     help="Instead of --devices: a device of this kind; can be repeated. See --list-kinds.",
 )
-@click.option(
-    "--hours",
-    type=Finite(min=0, min_open=True, max=_MOST_HOURS),
-    default=6.0,
-    show_default=True,
-    help="How much footage there is, up to now.",
-)
-@click.option(
-    "--segment",
-    "segment_seconds",
-    type=Finite(min=1, max=_LONGEST_SEGMENT),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of one recording.",
-)
+@_hours
+@_segment
 @click.option(
     "--sign",
     type=click.Choice(["md5", "hmac", "both"]),
@@ -193,14 +187,8 @@ def _listing(output: Output, name: str, entries: dict[str, str]) -> int:
     show_default=True,
     help="Of the video.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="NAME",
-    help="Misbehave; can be repeated. See --list-faults.",
-)
-@click.option("--list-faults", is_flag=True, help="Show the faults and stop.")
+@_fault
+@_list_faults
 @click.option("--list-kinds", is_flag=True, help="Show the kinds of devices and stop.")
 @common_options
 @pass_output

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import click
 
 from .._secret import Secret
+from .._typed import parse_length
 from ._options import common_options, pass_output
 from ._output import Output
 from ._sync_options import catalogue_option
@@ -17,6 +20,10 @@ config_option = click.option(
 )
 
 
+def _length(_context: click.Context, _parameter: click.Parameter, text: str) -> dt.timedelta:
+    return parse_length(text)
+
+
 @click.command()
 @click.argument("folders", metavar="[DIRECTORY]...", nargs=-1)
 @click.option(
@@ -27,6 +34,14 @@ config_option = click.option(
     metavar="N",
     help="Look at so many days, today included.",
 )
+@click.option(
+    "--stale",
+    default="24h",
+    show_default=True,
+    metavar="LENGTH",
+    callback=_length,
+    help="Flag a channel without footage, or without a search, for longer than this.",
+)
 @config_option
 @catalogue_option
 @common_options
@@ -35,6 +50,7 @@ def status(
     output: Output,
     folders: tuple[str, ...],
     days: int,
+    stale: dt.timedelta,
     config: str | None,
     catalogue: Secret | None,
 ) -> int:
@@ -47,8 +63,13 @@ def status(
     For each channel the watermark (everything that began before is done), the last search, and how
     much footage of these days is held, missing, lost (overwritten before it was fetched) and in
     progress. Below it a line for each day and a letter for each hour, of this computer's clock:
-    # held, - missing, x lost, > in progress, o held until it was pruned, . nothing recorded.
+    # held, - missing, x lost, > in progress, o held until it was pruned, . nothing recorded,
+    ? never searched. Days before anything was searched are left out.
+
+    Channels that need somebody are flagged with ! and the reason: no footage for long (a camera may
+    be dead), no search for long, recordings that fail (after 'camsync rearm' they are tried again at
+    once), and what went wrong in the last run.
     """  # noqa: D301 - click reads \b as "do not wrap"
     from ._status_job import show_status
 
-    return show_status(output, folders, days=days, config=config, catalogue=catalogue)
+    return show_status(output, folders, days=days, stale=stale, config=config, catalogue=catalogue)

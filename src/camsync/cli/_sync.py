@@ -10,7 +10,7 @@ from .._secret import Secret
 from .._typed import parse_length
 from ..errors import CamsyncError, ConfigurationError
 from ._json_lines import gave_up
-from ._options import common_options, pass_output
+from ._options import line_options, pass_output
 from ._output import Output
 from ._sync_options import Request, sync_options
 
@@ -38,16 +38,18 @@ def _interval(
     callback=_interval,
     help="Run again every so often (10m), the first time at once, until a signal comes.",
 )
+@click.option("-n", "--dry-run", is_flag=True, help="Change nothing: the same as 'camsync plan'.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something failed.")
 @click.option("--metrics", metavar="FILE", help="Write figures for monitoring (OpenMetrics).")
 @click.option("--log", metavar="FILE", help="Append the log to this file.")
-@common_options
+@line_options
 @pass_output
 def sync(
     output: Output,
     request: Request,
     catalogue: Secret | None,
     watch: dt.timedelta | None,
+    dry_run: bool,
     quiet: bool,
     metrics: str | None,
     log: str | None,
@@ -65,6 +67,8 @@ def sync(
     exit code is 0 when everything is here, 1 when something failed or waits for a later run, and
     that of the error when it has stopped everything. With --json each event is one line.
     """  # noqa: D301 - click reads \b as "do not wrap"
+    if dry_run:
+        return _plan(output, request, catalogue, watch)
     given = {name: value for name, value in (("metrics", metrics), ("log", log)) if value}
     try:
         from ._sync_job import Job
@@ -75,3 +79,14 @@ def sync(
         if not output.json:
             raise
         return gave_up(output, error)
+
+
+def _plan(
+    output: Output, request: Request, catalogue: Secret | None, watch: dt.timedelta | None
+) -> int:
+    if watch is not None:
+        msg = "--dry-run looks once, and --watch goes on"
+        raise ConfigurationError(msg, next_step="leave one of them out")
+    from ._plan_job import show_plan
+
+    return show_plan(output, request, catalogue, everything=False)

@@ -15,23 +15,25 @@ from .._secret import Secret
 from ..catalogue import Catalogue
 from ..download import Limiter
 from ..errors import CamsyncError
-from ..sync import SyncEvent
-from ..sync._describe import stamp
+from ..sync import EventKind, SyncEvent
 from ..sync._hooks import Hooks
 from ..sync._metrics import Metrics
 from ._format import local_text
+from ._json import stamp
 from ._json_lines import gave_up
 from ._log_file import logging_into
 from ._output import Output
 from ._signals import Stop
+from ._spending import Spending
 from ._sync_connections import Connections
 from ._sync_options import Request, catalogue_home
 from ._sync_run import OnEvent, Outcome, Run
-from ._sync_show import report_outcome, showing
+from ._sync_show import event_line, report_outcome, showing
 from ._watch import in_time, watch
 
 
 _STOPPING = "stopping; once more ends at once"
+_FILES = frozenset({EventKind.FETCHED, EventKind.FOUND, EventKind.FAILED, EventKind.GONE})
 _log = logging.getLogger("camsync.cli")
 
 
@@ -71,6 +73,7 @@ class Job:
 
     def watched(self, interval: dt.timedelta) -> int:
         """Run every *interval* until a signal comes; return its exit code."""
+        spending = Spending(interval)
         with self._ready() as (connections, stop):
 
             def run() -> None:
@@ -78,6 +81,9 @@ class Job:
                 outcome = self._run(connections, stop)
                 code = outcome.code(stop)
                 report_outcome(self._output, outcome, code=code, quiet=self._quiet)
+                connections.keep_learnt()
+                for warning in spending.after_run(connections):
+                    self._output.warning(warning)
 
             watch(run, interval, stop, announce=self._announce, failed=self._failed)
         return stop.code
@@ -86,7 +92,7 @@ class Job:
     def _ready(self) -> Iterator[tuple[Connections, Stop]]:
         log = self._path("log", self._config.log)
         with logging_into(log), Connections(self._output, self._request.way) as connections:
-            connections.ask([source.place for source in self._config.sources])
+            connections.ask(self._config.places)
             with Stop(self._output, _STOPPING) as stop, in_time(stop):
                 yield connections, stop
 
@@ -124,11 +130,12 @@ class Job:
 
     def _measure(self, outcome: Outcome, *, failed: bool = False) -> None:
         path = self._path("metrics", self._config.metrics)
-        if path is None:
-            return
+        elsewhere = len(outcome.elsewhere)
+        lost = len(outcome.problems) + len(outcome.errors) - elsewhere + failed
+        if path is None or (elsewhere and not (lost or outcome.reports)):
+            return  # the other run has the figures
         metrics = Metrics(path)
-        lost = len(outcome.problems) + len(outcome.errors) + failed
-        metrics.update(outcome.reports, problems=lost)
+        metrics.update(outcome.reports, problems=lost, elsewhere=bool(elsewhere))
         try:
             metrics.write()
         except CamsyncError as error:  # the footage is here: that is what counts
@@ -165,6 +172,8 @@ class Job:
 
 def _both(show: OnEvent, hooks: Hooks) -> OnEvent:
     def on_event(event: SyncEvent) -> None:
+        if event.kind in _FILES:
+            _log.info("%s", event_line(event))
         hooks(event)
         show(event)
 

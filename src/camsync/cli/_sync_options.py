@@ -16,21 +16,24 @@ from click.core import ParameterSource
 
 from .._places import absolute
 from .._secret import Secret
-from ..errors import ConfigurationError
+from ..errors import CamsyncError, ConfigurationError
 from ..models import RecordingKind
-from ._options import Finite, store_option
+from ._account import ACCOUNT_PARAMETERS
+from ._options import LIMITS, Finite, store_option
 from ._place import find_place
+from ._vendors import check_options
 
 
 if TYPE_CHECKING:
-    from ..sync._config import SyncConfig
+    from ..sync._config import AccountSettings, SyncConfig
 
 
 Result = TypeVar("Result")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 CATALOGUE_VARIABLE = "CAMSYNC_CATALOGUE"
 _LONGEST_TIMEOUT = 86_400.0
-_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_WITH_PASSWORD = re.compile(r"(?<!^[a-z]):[^/@]*@|password\s*=", re.IGNORECASE)
+"""Also in what has lost its ``://``; the ``:`` of a Windows drive begins none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +83,8 @@ class Request:
             config = SyncConfig.load(self.config, more=SyncConfig.of(document, partial=True))
         self._check_password(len(config.sources))
         config.tasks()  # a source without a destination is found before anybody is asked
+        for source in config.sources:
+            check_account(source.place, source.account, several=len(config.sources) > 1)
         return config
 
     def _check_password(self, number: int) -> None:
@@ -87,6 +92,46 @@ class Request:
             msg = "--password-file holds one password, and there are several sources"
             step = "store the passwords once: camsync login"
             raise ConfigurationError(msg, next_step=step)
+
+
+def account_options(given: Mapping[str, Any]) -> AccountSettings:
+    """Read the options of an account, where there is no file and no other source.
+
+    Raises:
+        ConfigurationError: One of them cannot be used.
+    """
+    from ..sync._config import SyncConfig
+    from ..sync._document import Document
+
+    return SyncConfig.of(Document(values=_said(given)), partial=True).account
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the options that were given."""
+    return {
+        name: value
+        for name, value in options.items()
+        if not (value is None or value is False or value == ())
+    }
+
+
+def check_account(place: str, account: AccountSettings, *, several: bool = False) -> None:
+    """Refuse what only a cloud account has, if *place* is none.
+
+    Args:
+        several: Whether *place* is but one of several sources.
+
+    Raises:
+        ConfigurationError: It was said of a recorder.
+    """
+    if not account.options:
+        return
+    try:
+        provider = find_place(Secret(place)).url.provider
+    except CamsyncError:  # it is neither: the run says so, and goes on with the others
+        return
+    whose = place if several else ""
+    check_options(provider, account.options, said=account.said, place=whose)
 
 
 def _wrapped(
@@ -106,9 +151,15 @@ def _home(context: click.Context, parameter: click.Parameter, text: str | None) 
     return Secret(text)
 
 
+def _no_limit(context: click.Context, _parameter: click.Parameter, text: str | None) -> None:
+    if text is not None:
+        msg = f"{context.command_path} has no --limit: later runs fetch what is left"
+        raise ConfigurationError(msg, next_step="write --max-files, or --max-bytes")
+
+
 _PLACES = (
     click.argument("urls", metavar="[URL|NAME]...", nargs=-1, callback=_wrapped),
-    click.option("--to", metavar="DIRECTORY", help="Folder for the files."),
+    click.option("-d", "--dest", "--to", "to", metavar="DIRECTORY", help="Folder for the files."),
     click.option(
         "--config",
         metavar="FILE",
@@ -119,7 +170,8 @@ _WHAT = (
     click.option(
         "--since",
         metavar="TIME",
-        help="Where a channel begins that was never searched: 24h, 7d, an ISO time.  [default: 24h]",
+        help="How far back to go, at least: 24h, 7d, an ISO time.  [default: on from the last run;"
+        " 24h for a channel that was never searched]",
     ),
     click.option(
         "--span",
@@ -154,6 +206,7 @@ _HOW = (
     ),
     click.option("--timezone", metavar="ZONE", help="The zone of the times in names."),
     click.option("--max-files", type=click.IntRange(min=1), metavar="N", help="At most N files."),
+    click.option("--limit", hidden=True, expose_value=False, callback=_no_limit),
     click.option("--max-bytes", metavar="SIZE", help="At most so much: 20G."),
     click.option("--min-free", metavar="SIZE", help="Leave so much room on the disk: 10G."),
     click.option(
@@ -190,13 +243,23 @@ _WAY = (
         help="How long to wait for an answer.  [default: 60]",
     ),
 )
+ACCOUNT_OPTIONS: Sequence[Decorator] = (
+    *ACCOUNT_PARAMETERS,
+    LIMITS[0],
+    click.option(
+        "--max-traffic",
+        metavar="SIZE",
+        help="Cloud accounts: fetch nothing more after so much this month: 1.5G.",
+    ),
+)
+ACCOUNT_NAMES = ("storage", "wake", "max_calls", "max_traffic")
 _NAMES = {"to": "dest", "channel": "channels", "kind": "kinds"}
 WAY_OPTIONS: Sequence[Decorator] = _WAY
 
 
 def sync_options(function: Callable[..., Result]) -> Callable[..., Result]:
     """Add what ``camsync sync`` takes; the command gets it as ``request`` and ``catalogue``."""
-    return _requesting(function, (*_PLACES, *_WHAT, *_HOW, *_WAY))
+    return _requesting(function, (*_PLACES, *_WHAT, *_HOW, *ACCOUNT_OPTIONS, *_WAY))
 
 
 def plan_options(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -211,11 +274,8 @@ def _requesting(
     def command(*arguments: Any, **options: Any) -> Result:
         way = {field.name: options.pop(field.name) for field in attrs.fields(Way)}
         places, config = options.pop("urls"), options.pop("config")
-        given = {}
-        for name in _GIVEN:
-            value = options.pop(name)
-            if value not in {None, ()}:
-                given[_NAMES.get(name, name)] = value
+        said = _said({name: options.pop(name) for name in _GIVEN})
+        given = {_NAMES.get(name, name): value for name, value in said.items()}
         request = Request(places=places, config=config, given=given, way=Way(**way))
         return function(*arguments, request=request, **options)
 
@@ -225,6 +285,7 @@ def _requesting(
 _GIVEN = (
     *("to", "since", "span", "channel", "kind", "order", "settle", "layout", "container"),
     *("timezone", "max_files", "max_bytes", "min_free", "bandwidth", "concurrency"),
+    *ACCOUNT_NAMES,
 )
 
 

@@ -12,16 +12,16 @@ from .._cancel import CancelToken
 from .._time import utcnow
 from ..catalogue import Catalogue
 from ..download import Limiter
-from ..errors import AuthenticationError, CamsyncError
+from ..errors import AuthenticationError, CamsyncError, DestinationBusyError
 from ..sync import EventKind, Plan, Problem, Source, SyncEvent, SyncReport, make_plan, sync
 from ..sync._config import SyncConfig, Task
 from ._exit import FAILED, OK, code_for
+from ._place import said_at
 from ._signals import Stop
 from ._sync_connections import Connections
 
 
 OnEvent = Callable[[SyncEvent], object]
-_FOR_PLANS = frozenset({"span", "kinds", "settle", "order"})
 _SPENT = "as much was fetched as the limits allow"
 
 
@@ -61,12 +61,29 @@ class Outcome:
         looked = any(report.marks for report in self.reports)
         return not looked and not any(plan.items for plan in self.plans)
 
+    @property
+    def elsewhere(self) -> list[tuple[Path, CamsyncError]]:
+        """The destinations at which another run is at work: that one brings what is new."""
+        return [each for each in self.errors if isinstance(each[1], DestinationBusyError)]
+
+    @property
+    def only_elsewhere(self) -> bool:
+        """Whether nothing is amiss but that another run is at work."""
+        done = all(report.complete for report in self.reports)
+        busy = bool(self.errors) and self.elsewhere == self.errors
+        return busy and done and not (self.all_problems or self.stopped)
+
     def code(self, stop: Stop | None = None) -> int:
         """Return the exit code: the leaf's own if one error has stopped everything."""
         if stop is not None and stop.is_set():
             return stop.code
         if self.complete:
             return OK
+        if self.only_elsewhere:
+            return code_for(self.elsewhere[0][1])
+        ends = {code_for(each.stopped_by) for each in self.reports if each.stopped_by is not None}
+        if len(ends) == 1:
+            return ends.pop()
         found = [error for _, error in self.errors] + [each.error for each in self.all_problems]
         codes = {code_for(error) for error in found}
         return codes.pop() if self.nothing and len(codes) == 1 else FAILED
@@ -142,8 +159,7 @@ class Run:
     def plan(self) -> Outcome:
         """Say what `sync` would do."""
         for task in self._config.tasks():
-            options = {name: task.options[name] for name in _FOR_PLANS & task.options.keys()}
-            plan = self._task(task, make_plan, options)
+            plan = self._task(task, make_plan, task.options)
             if plan is not None:
                 self.outcome.plans.append(plan)
         return self.outcome
@@ -173,7 +189,8 @@ class Run:
         sources = []
         for wish in task.wishes:
             try:
-                provider = self._connections.provider(wish.place)
+                with said_at(wish.named):
+                    provider = self._connections.provider(wish.place, wish.account)
             except CamsyncError as error:
                 self._problem(wish.place, error)
                 continue

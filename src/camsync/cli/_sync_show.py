@@ -8,24 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
-from rich.table import Column
-from rich.text import Text
+import attrs
+
+from rich.progress import TaskID
 
 from .._time import utcnow
 from ..models import RecordingKey, Stage
-from ..sync import EventKind, Problem, SyncEvent, Totals
-from ..sync._describe import event_json, problem_json, report_json, stamp
+from ..sync import EventKind, Problem, SyncEvent, SyncReport, Totals
+from ..sync._describe import event_json, problem_json, report_json
 from ._advice import words
-from ._format import clean, length_text, rate_text, size_text
-from ._json import error_json
+from ._bars import bars_on, bytes_text
+from ._format import clean
+from ._json import error_json, stamp
 from ._output import Output
 from ._progress import event_text, title
 from ._sync_run import OnEvent, Outcome
 
 
 _PAUSE = 3.0
-_REFRESH = 8
 _MOST_BARS = 12
 _OVER = frozenset({EventKind.FETCHED, EventKind.FOUND, EventKind.FAILED})
 _TROUBLES = frozenset({EventKind.FAILED, EventKind.PROBLEM, EventKind.GONE})
@@ -33,16 +33,8 @@ _TROUBLES = frozenset({EventKind.FAILED, EventKind.PROBLEM, EventKind.GONE})
 
 def totals_text(totals: Totals) -> str:
     """Return ``3/12 files, 100.0 MiB of 270.0 MiB, 4.5 MiB/s, ETA 0:38``."""
-    amount = size_text(totals.bytes_done)
-    if totals.bytes_total is not None:
-        amount += f" of {size_text(totals.bytes_total)}"
-    parts = (
-        f"{totals.files_done}/{totals.files_total} files",
-        amount,
-        rate_text(totals.rate),
-        "" if totals.eta is None else f"ETA {length_text(totals.eta)}",
-    )
-    return ", ".join(part for part in parts if part)
+    amount = bytes_text(totals.bytes_done, totals.bytes_total, totals.rate, totals.eta)
+    return f"{totals.files_done}/{totals.files_total} files, {amount}"
 
 
 def event_line(event: SyncEvent) -> str:
@@ -75,15 +67,18 @@ def _silent(event: SyncEvent) -> None:
 
 def line_json(event: SyncEvent) -> dict[str, Any]:
     """Return an event as JSON, with advice in the words of the command line."""
-    document = event_json(event)
+    document = event_json(event, error_json)
     if event.error is not None:
-        document["error"] = error_json(event.error)
+        document["message"] = words(event.message)
     return document
 
 
 def _remark(output: Output, event: SyncEvent) -> None:
-    """Print what stays worth reading."""
-    if event.kind in _TROUBLES:
+    """Print what stays worth reading: the end of the run does not repeat it."""
+    if event.error is not None:
+        what = title(event.recording) if event.recording is not None else _place(event)
+        output.problem(f"{event.kind.value}: {clean(what)}", event.error)
+    elif event.kind in _TROUBLES:
         output.note(event_line(event), "red")
     elif event.progress is not None and event.progress.stage is Stage.RETRY:
         output.note(f"{title(event.progress.recording)}: {words(event.progress.message)}", "yellow")
@@ -107,29 +102,13 @@ class Lines:
         self._output.note(f"{totals_text(event.totals)}; {current}")
 
 
-class _Name(TextColumn):
-    """What is fetched: on a narrow terminal it is cut before the figures are."""
-
-    def render(self, task: Task) -> Text:
-        text = super().render(task)
-        text.no_wrap, text.overflow = True, "ellipsis"
-        return text
-
-
 class Bars:
     """Keeps a bar for each download on the terminal, and one for the whole run."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._bars: dict[RecordingKey, TaskID] = {}
-        self._display = Progress(
-            _Name("{task.description}", markup=False, table_column=Column()),
-            BarColumn(bar_width=12),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=output.err,
-            refresh_per_second=_REFRESH,
-            transient=True,
-        )
+        self._display = bars_on(output.err)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[OnEvent]:
@@ -182,8 +161,8 @@ def outcome_json(outcome: Outcome, code: int) -> dict[str, Any]:
         "complete": outcome.complete,
         "code": code,
         "stopped": outcome.stopped,
-        "reports": [report_json(report) for report in outcome.reports],
-        "problems": [problem_json(each) for each in outcome.problems],
+        "reports": [report_json(report, error_json) for report in outcome.reports],
+        "problems": [problem_json(each, error_json) for each in outcome.problems],
         "errors": [
             {"dest": str(dest), "error": error_json(error)} for dest, error in outcome.errors
         ],
@@ -191,24 +170,47 @@ def outcome_json(outcome: Outcome, code: int) -> dict[str, Any]:
 
 
 def report_outcome(output: Output, outcome: Outcome, *, code: int, quiet: bool) -> None:
-    """Say what a run brought; *quiet* says nothing if all is well."""
+    """Say what a run brought; *quiet* says nothing if all is well, or another run is at work.
+
+    What went wrong with a device or a recording was said when it did, unless *quiet* was asked for.
+    """
     output.document(outcome_json(outcome, code), indent=None)
-    if output.json or (quiet and code == 0):
+    if output.json or (quiet and (code == 0 or outcome.only_elsewhere)):
         return
     say = output.note if quiet else output.line
     for report in outcome.reports:
-        say(f"{report.dest}: {report}")
-        for failed in report.failed:
+        say(f"{report.dest}: {_summary(report)}")
+        for failed in report.failed if quiet else ():
             output.problem(f"failed: {title(failed.recording)}", failed.error)
-    show_problems(output, outcome)
+    if quiet:
+        _show_problems(output, outcome)
+    for report in outcome.reports:
+        if report.stopped_by is not None:
+            output.problem(f"stopped: {report.dest}", report.stopped_by)
+    show_ends(output, outcome, quiet=quiet)
+
+
+def _summary(report: SyncReport) -> str:
+    """Return the report in words, without the error behind its end: that has lines of its own."""
+    return str(report if report.stopped_by is None else attrs.evolve(report, stopped=""))
 
 
 def show_problems(output: Output, outcome: Outcome) -> None:
     """Say on stderr what could not be looked at."""
+    _show_problems(output, outcome)
+    show_ends(output, outcome)
+
+
+def _show_problems(output: Output, outcome: Outcome) -> None:
     for problem in outcome.all_problems:
         output.problem(f"problem: {_name(problem)}", problem.error)
+
+
+def show_ends(output: Output, outcome: Outcome, *, quiet: bool = False) -> None:
+    """Say on stderr which destinations could not be used, and what was not begun."""
     for dest, error in outcome.errors:
-        output.problem(f"error: {dest}", error)
+        if not (quiet and (dest, error) in outcome.elsewhere):
+            output.problem(f"error: {dest}", error)
     if outcome.stopped:
         output.note(f"not begun: {outcome.stopped}")
 

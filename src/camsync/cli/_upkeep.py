@@ -44,6 +44,7 @@ def _held(function: Any) -> Any:
 @click.option(
     "--repair", is_flag=True, help="Have recordings whose file was changed fetched again, too."
 )
+@click.option("--forget", is_flag=True, help="The disk is gone for good: fetch again what it held.")
 @_held
 def reconcile(
     output: Output,
@@ -52,6 +53,7 @@ def reconcile(
     catalogue: Secret | None,
     deep: bool,
     repair: bool,
+    forget: bool,
 ) -> int:
     """Compare the catalogue with the disk, both ways.
 
@@ -61,11 +63,12 @@ def reconcile(
 
     A recording whose file is missing is fetched again by the next run; a file that was moved
     within the folder is found. No file is changed or deleted. The exit code is 1 if the two differ.
+    Where no file is left at all, the disk may not be mounted: only --forget believes it.
     """  # noqa: D301 - click reads \b as "do not wrap"
     with _stoppable(output) as stop, opened(catalogue, config) as book:
         holdings = known(book, folder)
         with holdings.lock():
-            found = holdings.reconcile(deep=deep, repair=repair, cancel=stop)
+            found = holdings.reconcile(deep=deep, repair=repair, forget=forget, cancel=stop)
     output.document(_reconciled(found, repair=repair))
     again = "are fetched again" if repair else "--repair has them fetched again"
     _list(output, found.missing, "missing: fetched again by the next run")

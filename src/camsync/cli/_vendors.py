@@ -83,16 +83,29 @@ def vendor_of(provider: str) -> Vendor:
     return _VENDORS.get(provider, _VENDORS["hikvision"])
 
 
-def check_options(provider: str, options: Mapping[str, Any]) -> None:
+def check_options(
+    provider: str,
+    options: Mapping[str, Any],
+    *,
+    said: Mapping[str, str] = _FLAGS,
+    place: str = "",
+) -> None:
     """Refuse what makes no sense for *provider*.
+
+    Args:
+        said: What the user calls the options.
+        place: Whose they are, where there are several.
 
     Raises:
         ConfigurationError: An option was given that it has no use for.
     """
     for name, reason in vendor_of(provider).refused.items():
         if name in options:
-            msg = f"{_FLAGS[name]} makes no sense for {provider}:// - {reason}"
-            raise ConfigurationError(msg, next_step=f"leave {_FLAGS[name]} out")
+            msg = f"{said[name]} makes no sense for {place or f'{provider}://'} - {reason}"
+            typed = said[name].startswith("--")
+            step = f"leave {said[name]} out" if typed else "leave it out"
+            more = ", or name only the accounts" if typed and place else ""
+            raise ConfigurationError(msg, next_step=step + more)
 
 
 def check_place(place: Target) -> None:
