@@ -150,7 +150,7 @@ def docs(session: nox.Session) -> None:
     session.install(".[all]")
     _group(session, "docs", "tests")
     session.run("sphinx-build", "-n", "-T", "-W", "-b", "html", "docs", "docs/_build/html")
-    session.run("pytest", "tests/unit/test_docs.py")
+    session.run("pytest", "tests/unit/test_docs.py", "tests/unit/test_docs_complete.py")
 
 
 @nox.session
@@ -249,21 +249,47 @@ def record(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure memory, speed and the number of requests; prints the figures."""
+    """Measure side by side with other programs; writes benchmarks/results (see performance.md).
+
+    Needs Debian's apache2 and curl; wget, aria2c and ffmpeg are compared if they are there.
+    """
     session.install(".[all]", "xmltodict")
-    session.run("python", "benchmarks/run.py", *session.posargs)
-    session.run("python", "benchmarks/plan.py")
-    session.run("python", "benchmarks/sync.py")
+    peers = Path(session.create_tmp()) / "peers"
+    oldest = sys.executable if OLDEST == HERE else f"python{OLDEST}"
+    session.run(oldest, "-m", "venv", "--clear", str(peers), external=True)
+    python = str(peers / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run(python, "-m", "pip", "install", "-q", "hikload", external=True)
+    env = {"CAMSYNC_PEERS_PYTHON": python}
+    session.run("python", "benchmarks/run.py", *session.posargs, env=env)
+    if not session.posargs:
+        session.run("python", "benchmarks/sync.py")
 
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill a running sync 200 times at random, then finish it; nothing may be lost or doubled."""
+    """Kill a running sync 200 times at random, then finish it; and run all tests that are slow."""
     session.install(".[all]")
     _group(session, "tests")
     kills = session.posargs[0] if session.posargs else "200"
     env = {"CAMSYNC_KILLS": kills}
     session.run("pytest", "tests/integration/test_sync_kill.py", env=env)
+    session.run("pytest", "-m", "slow", env=env)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed hostile input to every parser: ``nox -s fuzz -- --seconds 60 --target isapi``."""
+    session.install(".[all]")
+    _group(session, "tests")
+    words = session.posargs or ["--runs", "20000", "--processes", "2"]
+    session.run("python", "-m", "fuzz", *words)
+    try:
+        session.install("--only-binary", ":all:", "atheris")
+    except nox.command.CommandFailed:
+        session.log("no atheris for this Python: hypothesis in its place")
+        session.run("python", "-m", "fuzz", "--engine", "hypothesis", "--runs", "1000")
+        return
+    session.run("python", "-m", "fuzz", "--engine", "atheris", "--seconds", "20")
 
 
 @nox.session
@@ -277,7 +303,8 @@ def postgres(session: nox.Session) -> None:
         session.error("initdb is missing: install PostgreSQL (Debian: apt-get install postgresql)")
     session.install(".[all,postgres]")
     _group(session, "tests")
-    tests = session.posargs or ["tests/integration/test_catalogue.py"]
+    usual = ["tests/integration/test_catalogue.py", "tests/integration/test_sync_postgres.py"]
+    tests = session.posargs or usual
     with _postgres_server(programs) as url:
         env = {"CAMSYNC_TEST_POSTGRES": url}
         session.run("pytest", "-m", "postgres", *tests, env=env)

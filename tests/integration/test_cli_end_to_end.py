@@ -129,13 +129,15 @@ def test_the_demo_reports_what_failed(quick_demo, tmp_path, capsys):
 def test_a_wrong_password_costs_one_failed_login(simulator, capsys, monkeypatch, tmp_path):
     """Exit code 6, one login at the device, and the password nowhere in the output."""
     monkeypatch.setenv("CAMSYNC_PASSWORD", WRONG)
-    code = main(["download", simulator.connect_url, "--dest", str(tmp_path)])
+    dest = tmp_path / "out"
+    dest.mkdir()
+    code = main(["download", simulator.connect_url, "--dest", str(dest)])
     captured = capsys.readouterr()
 
     assert 6 == code
     assert 1 == simulator.logins_failed
     assert WRONG not in captured.out + captured.err
-    assert [] == list(tmp_path.iterdir())
+    assert [] == list(dest.iterdir())
 
 
 def test_a_password_in_the_url_is_refused_without_a_request(simulator, capsys):
@@ -151,7 +153,8 @@ def test_a_password_in_the_url_is_refused_without_a_request(simulator, capsys):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_half_file(simulator, tmp_path, number, code):
     """Cancelled in the middle of a slow download; the password was in no command line."""
-    arguments = ["download", simulator.connect_url, "--dest", str(tmp_path), "--limit", "2"]
+    dest = tmp_path / "out"
+    arguments = ["download", simulator.connect_url, "--dest", str(dest), "--limit", "2"]
     with started(*arguments, password=simulator.password) as process:
         wait_for(lambda: simulator.bytes_sent > 0)
         shown = Path(f"/proc/{process.pid}/cmdline")
@@ -164,7 +167,7 @@ def test_a_signal_leaves_no_half_file(simulator, tmp_path, number, code):
     assert "cancelled" in err
     assert "Traceback" not in err
     assert simulator.password not in command + out + err
-    assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [] == [path for path in dest.rglob("*") if path.is_file()]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")

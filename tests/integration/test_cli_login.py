@@ -120,7 +120,6 @@ def secrets_on(terminal, simulator):
     return [word for word in (simulator.password, PASSPHRASE) if word in terminal.transcript]
 
 
-@pytest.mark.slow
 def test_a_session_from_trust_to_logout(terminal, secure_simulator):
     """Pin, log in, use the name, list, and forget; no secret is ever on the screen."""
     simulator = secure_simulator

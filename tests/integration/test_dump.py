@@ -63,7 +63,7 @@ def _seen(provider: HikvisionISAPI) -> object:
         (device.model, device.firmware, device.kind),
         [tuple(getattr(one, name) for name in names) for one in provider.channels()],
         [tuple(getattr(one, name) for name in disks) for one in provider.storage()],
-        dict(provider.learnt),
+        provider.learnt.get("search"),
         provider.capabilities,
     )
 

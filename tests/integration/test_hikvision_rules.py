@@ -551,7 +551,7 @@ def test_the_clock_is_read_again_after_a_while(monkeypatch):
     with RecorderSimulator(channels=1, hours=14, segment_seconds=600) as simulator:
         with _open_provider(simulator) as provider:
             _found(provider)
-            monkeypatch.setattr("camsync.providers.hikvision._provider._CLOCK_LIFE", -1.0)
+            monkeypatch.setattr("camsync.providers.hikvision._timekeeper._CLOCK_LIFE", -1.0)
             simulator.reset_counters()
             _found(provider)
         paths = [line.path for line in simulator.requests_log]

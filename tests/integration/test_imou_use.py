@@ -165,18 +165,6 @@ def test_a_camera_that_tells_no_plan_is_asked_once(play):
     assert 1 == simulator.calls["getStorageStrategy"]
 
 
-def test_what_was_listed_last_is_there_without_a_call(play):
-    """For reports, which must not cost anything."""
-    simulator, client = play(devices=2)
-    assert {} == client.names
-    client.devices()
-    sent = simulator.requests
-
-    assert [one.id for one in simulator.devices] == list(client.names)
-    assert all(name for names in client.names.values() for name in names)
-    assert sent == simulator.requests
-
-
 def test_a_channel_that_is_not_listed_has_a_plan_too(play):
     """A channel that was kept from an earlier list."""
     simulator, client = play()

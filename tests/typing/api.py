@@ -79,7 +79,7 @@ from camsync import (
     open_store,
     sync,
 )
-from camsync.catalogue import Pruning, Reconciliation
+from camsync.catalogue import KnownChannel, Pruning, Reconciliation
 from camsync.sync import ClipPart
 from camsync.testing import MemoryProvider
 
@@ -287,6 +287,7 @@ def catalogues(channel: Channel, key: RecordingKey) -> None:
         if path is not None:
             assert_type(path, PurePosixPath)
         assert_type(holdings.mark_of(channel.device, channel.id), ChannelMark)
+        assert_type(holdings.channels(), Sequence[KnownChannel])
         coverage = holdings.coverage(channel.device, channel.id, TimeSpan.last(hours=24))
         assert_type(coverage, Coverage)
         assert_type(coverage.seconds("held"), float)
@@ -321,7 +322,7 @@ def ledgers(provider: Provider) -> None:
 
     ledger: SyncLedger = VpackLedger(connection, 7, dest="footage")
     for each in (ledger, Table()):
-        assert_type(sync(provider, "footage", catalogue=each), SyncReport)
+        assert_type(sync(provider, "footage", ledger=each), SyncReport)
 
 
 def doubles(moment: dt.datetime) -> None:

@@ -38,11 +38,24 @@ NOW = dt.datetime(2026, 9, 26, 8, tzinfo=dt.timezone.utc)
         ("pass timezone= to say", "pass --timezone to say"),
         ("try again, or raise the timeout", "try again, or raise --timeout"),
         ("check these cameras", "check these cameras"),
+        ("there is no profile 'max_calls'", "there is no profile 'max_calls'"),
+        (
+            "there is no channel 'raise the timeout', or verify=",
+            "there is no channel 'raise the timeout', or --verify",
+        ),
+        ('"it\'s store=", max_calls', '"it\'s store=", --max-calls'),
+        (
+            "the device's max_calls, and others' max_calls",
+            "the device's --max-calls, and others' --max-calls",
+        ),
+        ("camsync.toml, line 4: max_calls: raise max_bytes", None),
+        ("shops, [[source]] 2: storage='sd' (--storage sd)", None),
+        ("my.toml: since: verify=", None),
     ],
 )
 def test_arguments_become_options(library, command):
     """What Python programs pass is an option here; everything else stays as it is."""
-    assert command == words(library)
+    assert (library if command is None else command) == words(library)
 
 
 def test_a_refused_login_asks_for_the_right_password():
@@ -71,6 +84,14 @@ def test_a_lock_says_how_long(monkeypatch):
 
     assert f"the lock ends in 30 minutes, 2026-09-26 08:29:30Z: {LOCKED}" == next_step(timed)
     assert LOCKED == next_step(errors.AccountLockedError("locked"))
+
+
+def test_advice_on_a_file_is_in_its_own_words():
+    """What stands in the file is no option."""
+    message = "camsync.toml, line 2, [[source]] 1: there is no key 'x' here"
+    error = errors.ConfigurationError(message, next_step="there are: max_bytes, max_calls")
+
+    assert "there are: max_bytes, max_calls" == next_step(error)
 
 
 def test_no_advice_stays_none():

@@ -194,6 +194,7 @@ def test_the_result_as_json(engine, capsys):
         "channel_name": "Door",
         "path": str(Path("footage/Cam01_0.mp4")),
         "size": 1024**2,
+        "sha256": "",
         "container": "mp4",
         "codec": "h265",
         "width": None,

@@ -1082,8 +1082,8 @@ def test_the_doctor_offers_no_option_that_it_has_not(account, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_a_bundle_of_an_account_that_keeps_no_list(account, capsys, tmp_path, monkeypatch, failing):
-    """Then it is asked once more; and what that does not tell is said."""
+def test_a_bundle_asks_an_account_for_its_names(account, capsys, tmp_path, monkeypatch, failing):
+    """It is asked once more; and what that does not tell is said."""
     seen = Check(name="devices", status=CheckStatus.OK, seen="AAAA1 is called Granny's bedroom")
     monkeypatch.setattr(FakeAccount, "diagnose", lambda _self: iter([seen]), raising=False)
     account.known = [attrs.evolve(channel("AAAA1"), name="Granny's bedroom")]

@@ -199,7 +199,7 @@ def test_a_login_stores_password_and_profile(recorder, capsys, password_file):
         learnt={"search": "plain"},
     )
     assert expected == Profiles().get("front-shop")
-    assert [(URL, {"password": Secret(PASSWORD)})] == recorder.connections
+    assert [(URL, {"password": Secret(PASSWORD), "insist": True})] == recorder.connections
     assert 1 == recorder.closed
 
 

@@ -220,14 +220,17 @@ def test_a_script_is_told_every_way(monkeypatch, url, message, step):
 
 
 def test_a_slip_in_the_name_shows_the_names(monkeypatch):
-    """What was typed is not repeated: it may have been a password."""
+    """What resembles no profile is not repeated: it may have been a password."""
     remember()
 
-    with pytest.raises(ConfigurationError, match="no profile of that name") as caught:
+    with pytest.raises(ConfigurationError, match="no profile 'front-shpo'") as caught:
         find("front-shpo")
+    assert "did you mean 'front-shop'; or write hikvision://" in str(caught.value.next_step)
 
+    with pytest.raises(ConfigurationError, match="no profile of that name") as caught:
+        find("tr0ub4dor")
     assert "the profiles are: front-shop; or write hikvision://" in str(caught.value.next_step)
-    assert "shpo" not in str(caught.value)
+    assert "tr0ub" not in str(caught.value)
 
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(ConfigurationError, match="names the user") as caught:
@@ -316,7 +319,9 @@ def test_a_profile_that_is_deleted_meanwhile_is_not_looked_up_again(monkeypatch)
     with pytest.raises(AttributeError), connected(Output.standard(json=False), target):
         pass
 
-    assert [(("nvr.test", "admin", credential.secret), {})] == made
+    ((where, options),) = made
+    assert ("nvr.test", "admin", credential.secret) == where
+    assert {"guard"} == set(options)
 
 
 def test_without_a_key_and_a_terminal_the_variables_are_named(monkeypatch):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import importlib
 import io
 import itertools
 import math
 import os
+import subprocess
+import sys
 import threading
 
 from types import SimpleNamespace
@@ -314,7 +317,54 @@ def test_gaps_can_split_the_clip(tmp_path):
     assert [frames(1, 4), frames(8, 11)] == [seen(part.path) for part in found.parts]
     with pytest.raises(FootageGapError, match="2 files") as caught:
         _ = found.path
-    assert (span(4, 8),) == caught.value.gaps
+    assert (span(4, 8),) == caught.value.gaps == found.gaps
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "gaps"),
+    [(-10, 30, ((-10, 0), (4, 8), (12, 30))), (1, 13, ((4, 8),)), (1, 3, ())],
+)
+def test_the_pieces_that_are_missing(begin, end, gaps, tmp_path):
+    """Each of them is told, at the ends too; what the tolerance allows is none."""
+    found = cut(Camera(shot(0), shot(8)), begin, end, tmp_path, gaps="split")
+
+    assert tuple(span(*gap) for gap in gaps) == found.gaps
+
+
+@pytest.mark.parametrize("name", ["x.avi", "x.MKV", "x.ts", "x.dav"])
+def test_a_file_of_another_kind_is_no_folder(name, tmp_path):
+    """Nobody means a folder of that name, unless it is there."""
+    camera = Camera(shot(0))
+    with pytest.raises(ConfigurationError, match=r"written as \.mp4") as caught:
+        cut(camera, 1, 3, tmp_path / name)
+
+    assert "name it x.mp4" in caught.value.next_step
+    assert [] == camera.asked == list(tmp_path.iterdir())
+    (tmp_path / name).mkdir()
+    assert tmp_path / name == cut(camera, 1, 3, tmp_path / name).path.parent
+    assert tmp_path / "v1.0" == cut(camera, 1, 3, tmp_path / "v1.0").path.parent
+
+
+def test_a_clip_needs_no_catalogue():
+    """Without SQLAlchemy it is there all the same; what keeps a catalogue says what it needs."""
+    code = """
+import sys
+sys.modules["sqlalchemy"] = None
+import camsync.cli._clip_job
+from camsync import MissingExtraError, clip
+assert clip is camsync.cli._clip_job.cut
+try:
+    from camsync.sync import make_plan
+except MissingExtraError as error:
+    print(error.next_step)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=50
+    )
+
+    assert "[sync]" in done.stdout
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = importlib.import_module("camsync.sync").nothing
 
 
 def test_pieces_in_a_folder_have_their_own_times(tmp_path):

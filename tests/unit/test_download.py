@@ -1175,7 +1175,7 @@ def test_disk_that_fills_up_is_noticed_on_the_way(tmp_path, monkeypatch):
         return usage(1, 1, 10_000_000 if len(seen) < 4 else 10)
 
     monkeypatch.setattr(_files.shutil, "disk_usage", disk_usage)
-    with pytest.raises(DiskFullError, match="10 bytes free"):
+    with pytest.raises(DiskFullError, match="10 B free"):
         fetch(
             Source(lambda _: Stream(data, chunk=20_000)), recording(data), tmp_path, min_free=1000
         )

@@ -15,6 +15,7 @@ from leak_harness.stage import Stage, of, scenario
 import camsync
 
 from camsync import Catalogue, Entry, RetryPolicy, Secret, State, TimeSpan, VpackLedger
+from camsync.catalogue import Pace
 from camsync.testing import MemoryProvider
 from camsync.testing.memory import content
 
@@ -79,18 +80,22 @@ def _what(provider: MemoryProvider) -> tuple[camsync.Channel, TimeSpan]:
 
 
 @scenario(
-    *of("camsync.Catalogue", "at destinations close engine place now reading writing claim"),
+    *of(
+        "camsync.Catalogue",
+        "at destinations close engine place now reading writing claim",
+    ),
     "camsync.Catalogue.__enter__",
     "camsync.Catalogue.__exit__",
     *of(
         "camsync.Holdings",
         "lock folder_of folders observe entries find plan lease renew release begin verified"
         " failed gone rearm mark_of searched coverage gaps begin_batch end_batch batches reconcile"
-        " prune pin",
+        " prune pin channels note",
     ),
     *of("camsync.Coverage", "seconds fraction_held gaps"),
     *of("camsync.Entry", "held"),
     "camsync.ChannelMark",
+    "camsync.catalogue.KnownChannel",
     "camsync.catalogue.Batch",
     "camsync.catalogue.Pruning",
     *of("camsync.catalogue.Reconciliation", "clean"),
@@ -101,7 +106,7 @@ def all_of_its_methods(stage: Stage) -> None:
     every = [provider.record("1", _NOW - number * _MINUTE) for number in (30, 20, 10)]
     (first, second, third), dest = every, stage.folder / "footage"
     dest.mkdir()
-    place = stage.folder / "book" / "catalogue.sqlite3"
+    place = stage.folder / "catalogue.sqlite3"
     with Catalogue(place) as catalogue:
         holdings = catalogue.at(dest)
         channel = provider.channels()[0]
@@ -124,6 +129,8 @@ def all_of_its_methods(stage: Stage) -> None:
         holdings.gone([third.key])
         mark = holdings.searched("M1", "1", _LAST_HOUR, since_batch=batch)
         holdings.end_batch(batch, error=_refusal(stage), secret=Secret(stage.plain("wrong")))
+        holdings.note(provider.channels())
+        stage.keep(holdings.channels())
         stage.keep(mark, holdings.mark_of("M1", "1"), holdings.batches(), holdings.folders())
         coverage = holdings.coverage("M1", "1", _LAST_HOUR)
         stage.keep(coverage, coverage.seconds("held"), coverage.fraction_held, coverage.gaps)
@@ -144,6 +151,32 @@ def all_of_its_methods(stage: Stage) -> None:
     with stage.fails(camsync.CatalogueError):
         catalogue.at(dest)
     catalogue.close()
+
+
+@scenario(
+    *of(
+        "camsync.Holdings",
+        "elsewhere pace_of note_pace check_mounted swept missed quarantine oldest_lost",
+    ),
+    "camsync.Catalogue.forget",
+    "camsync.Entry.missed_for",
+    "camsync.catalogue.Pace",
+)
+def what_hosts_and_devices_teach(stage: Stage) -> None:
+    """Note what a host has, and what a device bears."""
+    recording = MemoryProvider("M1").record("1", _NOW - 9 * _MINUTE)
+    with Catalogue(stage.folder / "catalogue.sqlite3") as catalogue:
+        holdings = catalogue.at(stage.folder)
+        holdings.observe([recording], batch=holdings.begin_batch())
+        holdings.check_mounted()
+        stage.keep(holdings.swept(now=True), holdings.missed([recording.key]))
+        stage.keep(holdings.quarantine([recording.key]), holdings.oldest_lost("M1", "1", _NOW))
+        holdings.elsewhere([recording.key])
+        with stage.fails(camsync.ConfigurationError):
+            catalogue.forget(stage.folder)
+        holdings.note_pace("shop", Pace(streams=2, ceiling=3, learnt_at=_NOW))
+        (entry,) = holdings.entries()
+        stage.keep(holdings.pace_of("shop"), entry, entry.missed_for(_NOW))
 
 
 def _misused(stage: Stage, holdings: camsync.Holdings, stranger: camsync.RecordingKey) -> None:
@@ -184,14 +217,14 @@ def a_table_of_the_hosts_own(stage: Stage) -> None:
         connection.executescript(_TABLES)
     ledger, dest = VpackLedger(connect, 7), stage.folder / "out"
     for _ in range(2):
-        report = camsync.sync(provider, dest, catalogue=ledger, container="original")
+        report = camsync.sync(provider, dest, ledger=ledger, container="original")
         stage.keep(report, ledger.watermark(channel), ledger.has(recording.key))
     ledger.advance(channel, _NOW)
     broken = VpackLedger(_Broken(), 7)
     for function in (
         lambda: broken.has(recording.key),
         lambda: broken.watermark(channel),
-        lambda: camsync.sync(provider, dest, catalogue=broken, container="original"),
+        lambda: camsync.sync(provider, dest, ledger=broken, container="original"),
     ):
         with stage.fails(sqlite3.OperationalError):
             function()

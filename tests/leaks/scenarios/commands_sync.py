@@ -7,6 +7,8 @@ import sys
 
 from leak_harness.stage import Stage, scenario
 
+from camsync.testing import ImouSimulator
+
 
 _HOOK = "import os, sys; open(sys.argv[1], 'a').write(repr(dict(os.environ)) + sys.stdin.read())"
 _TO = ("--container", "original")
@@ -112,6 +114,10 @@ def with_every_option(stage: Stage) -> None:
             command, url, "--span", "2m", "1m", "--password-file", good, *place, "-vv", code=None
         )
         stage.cli(command, "--config", "none.toml", "-vv", code=2)
+        stage.cli(command, url, "--dest", "out", "--limit", "1", "-vv", code=2)
+    stage.cli("sync", url, "--dry-run", "--password-file", good, "--dest", "out", "-vv", code=None)
+    stage.cli("clip", url, "1", "2m", "1m", "--dest", "x.mp4", *way[:6], "-vv", code=None)
+    stage.cli("reconcile", "out", "--forget", "--catalogue", "c.sqlite3", "-vv", code=None)
     for other in ("status", "reconcile", "prune", "rearm"):
         stage.cli(other, "out", "--config", "none.toml", "-vv", code=2)
         stage.cli(other, "out", "--catalogue", "c.sqlite3", "-vv", code=None)
@@ -134,3 +140,24 @@ def again_and_again(stage: Stage) -> None:
     )
     path.chmod(0o600)
     stage.cli("sync", "--watch", "1s", "-vv", code=143)
+
+
+@scenario("$ camsync sync", "$ camsync plan", "$ camsync status", "$ camsync clip")
+def with_an_account(stage: Stage) -> None:
+    """Its own options, used, refused for a recorder, and with the app secret in their place."""
+    account = ("--storage", "cloud", "--wake", "--max-calls", "90", "--max-traffic", "1G")
+    stage.environ("CAMSYNC_PASSWORD", "cloud")
+    with ImouSimulator(
+        app_secret=stage.plain("cloud"), devices=1, hours=0.05, segment_seconds=20
+    ) as cloud:
+        url = f"imou://{cloud.app_id}@127.0.0.1:{cloud.port}"
+        to = ("--to", stage.folder / "work" / "footage")
+        stage.cli("plan", url, *to, *account, "-vv")
+        stage.cli("sync", url, *to, *account, "-vv", code=None)
+        stage.cli("clip", url, "0", "2m", "1m", "clip.mp4", *account, "-vv", code=None)
+        stage.environ("CAMSYNC_PASSWORD", "wrong")
+        stage.cli("sync", url, *to, *account, "-vv", code=6)
+    stage.cli("status", "--stale", "1h", "-vv")
+    recorder = "hikvision://admin@127.0.0.1"
+    for command, more in (("sync", to), ("plan", to), ("clip", ("1", "2m", "1m"))):
+        stage.cli(command, recorder, *more, *account, "-vv", code=2)

@@ -102,7 +102,7 @@ def _recordings(client: ImouClient) -> list[camsync.Recording]:
 @scenario(
     *of(
         _CLIENT,
-        "capabilities can_download channels close devices diagnose learnt locate names open",
+        "capabilities can_download channels close devices diagnose learnt locate open",
     ),
     *of(_CLIENT, "plan retry_login search storage usage __enter__ __exit__"),
     "camsync.providers.imou.open_account",
@@ -117,9 +117,7 @@ def everything_works(stage: Stage) -> None:
         recordings = _recordings(client)
         stage.keep(client.devices(), channels, client.storage(), client.plan(channels[0]))
         stage.keep(recordings, client.locate(recordings[0].key), dict(client.learnt))
-        stage.keep(
-            client.usage, client.capabilities, client.can_download(recordings[0]), client.names
-        )
+        stage.keep(client.usage, client.capabilities, client.can_download(recordings[0]))
         with client.open(recordings[0]) as stream:
             stage.keep(stream, stream.readinto(memoryview(bytearray(100))))
             stream.abort()

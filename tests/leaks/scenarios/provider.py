@@ -21,7 +21,10 @@ def _span() -> TimeSpan:
 
 
 @scenario(
-    *of(_ISAPI, "capabilities channels clock close days_with_recordings devices diagnose learnt"),
+    *of(
+        _ISAPI,
+        "capabilities channels clock close days_with_recordings devices diagnose learnt replaced",
+    ),
     *of(_ISAPI, "locate open retry_login search storage"),
     *of("camsync.transport.Address", "of scheme"),
     *of("camsync.transport.Transport", "request stream connect close"),
@@ -38,7 +41,7 @@ def everything_works(stage: Stage) -> None:
     month = dt.datetime.now(dt.timezone.utc).date()
     stage.keep(provider.devices(), channels, provider.storage(), provider.clock(), recordings)
     stage.keep(provider.days_with_recordings(channels[0], month), provider.capabilities)
-    stage.keep(provider.locate(recordings[0].key), dict(provider.learnt))
+    stage.keep(provider.locate(recordings[0].key), dict(provider.learnt), provider.replaced)
     with provider.open(recordings[0]) as stream:
         stage.keep(stream, stream.readinto(memoryview(bytearray(100))))
         stream.abort()

@@ -36,6 +36,7 @@ _NOWHERE = "127.0.0.1:1"
     "camsync.Totals",
     *of("camsync.Limiter", "rate take"),
     "camsync.download.writable",
+    "camsync.download.require_space",
     "camsync.download.sweep_tree",
     "camsync.download.camera_name",
 )
@@ -43,7 +44,7 @@ def that_work(stage: Stage) -> None:
     """Plan, sync, sync again; keep events, reports, and the files of the catalogue."""
     sim = stage.simulator(hours=0.2)
     provider = stage.provider(sim)
-    dest, home = stage.folder / "footage", stage.folder / "book" / "catalogue.sqlite3"
+    dest, home = stage.folder / "footage", stage.folder / "catalogue.sqlite3"
     limiter = Limiter("1G", timetable="08:00,1G 18:00,off")
     events: list[camsync.SyncEvent] = []
     plan = camsync.make_plan(provider, dest, since=_SHORT, catalogue=home)
@@ -129,7 +130,7 @@ def that_meet_faults(stage: Stage) -> None:
             stage.keep(list(catalogue.at(dest).entries()))
 
 
-@scenario("camsync.sync", "camsync.make_plan", "camsync.Source")
+@scenario("camsync.sync", "camsync.make_plan", *of("camsync.Source", "label_shown"))
 def with_a_password_in_the_url(stage: Stage) -> None:
     """Name the device by a URL that holds the password: it is refused, and shown nowhere."""
     dest, home = stage.folder / "out", stage.folder / "catalogue.sqlite3"
@@ -151,6 +152,7 @@ def with_a_password_in_the_url(stage: Stage) -> None:
             stage.keep(done, [str(problem) for problem in done.problems])
             stage.keep(function([_source(stage, pattern)], dest, catalogue=home))
         stage.keep(events)
+        stage.keep(_source(stage, pattern).label_shown)
         with stage.fails(camsync.DestinationError):
             camsync.sync([_source(stage, pattern)], stage.folder / "file", catalogue=home)
         with stage.fails(camsync.ConfigurationError):

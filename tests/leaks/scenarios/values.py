@@ -19,7 +19,7 @@ _NOW = dt.datetime(2026, 3, 3, 12, 0, 30, tzinfo=dt.timezone.utc)
 _ERRORS = sorted(
     (
         value
-        for name, value in vars(camsync).items()
+        for value in map(errors.__dict__.get, errors.__all__)
         if inspect.isclass(value) and issubclass(value, camsync.CamsyncError)
     ),
     key=lambda kind: kind.__name__,
