@@ -2,8 +2,7 @@
 
 The names below are the public API, together with the modules `camsync.errors`, `camsync.models`,
 `camsync.provider`, `camsync.catalogue`, `camsync.sync`, `camsync.credentials` and
-`camsync.testing`. Importing camsync is cheap: what talks to a network, a database or writes video
-is loaded when it is first used.
+`camsync.testing`. Importing camsync is cheap: each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -14,91 +13,13 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
-from ._cancel import CancelToken
-from ._retry import RetryPolicy
-from ._secret import Secret
-from ._time import DeviceClock, TimeSpan, ZMeaning
-from ._zone import DeviceZone
-from .credentials import Credential, CredentialName, CredentialStore, first_of
-from .errors import (
-    AccountLockedError,
-    AuthenticationError,
-    BudgetExceededError,
-    CamsyncError,
-    CancelledError,
-    CatalogueError,
-    CatalogueServerError,
-    CatalogueUnavailableError,
-    Category,
-    CertificateError,
-    ClockSkewError,
-    ConfigurationError,
-    CorruptMediaError,
-    CredentialError,
-    CredentialNotFoundError,
-    DamagedCatalogueError,
-    DamagedStoreError,
-    DestinationBusyError,
-    DestinationError,
-    DeviceAsleepError,
-    DeviceBusyError,
-    DeviceClockError,
-    DeviceFaultError,
-    DeviceOfflineError,
-    DeviceReplacedError,
-    DeviceTimeoutError,
-    DiskFullError,
-    DownloadError,
-    DownloadUnsupportedError,
-    ExposedStoreError,
-    FootageGapError,
-    InsecureAuthenticationError,
-    InsecureConnectionWarning,
-    LicenceError,
-    MissingExtraError,
-    MissingKeyError,
-    NoCloudPlanError,
-    NoLocalStorageError,
-    PermissionDeniedError,
-    ProfileNotFoundError,
-    ProtocolError,
-    QuotaError,
-    ReadOnlyStoreError,
-    RecordingInProgressError,
-    RecordingNotFoundError,
-    RequestRejectedError,
-    ShortReadError,
-    StoreUnavailableError,
-    TLSError,
-    UnreachableError,
-    UnsupportedError,
-    WrongKeyError,
-)
-from .models import (
-    Capability,
-    Channel,
-    ChannelId,
-    ChannelSource,
-    Check,
-    CheckStatus,
-    Codec,
-    Device,
-    DeviceId,
-    DeviceKind,
-    Downloaded,
-    Failed,
-    Progress,
-    Recording,
-    RecordingKey,
-    RecordingKind,
-    Stage,
-    Volume,
-    VolumeState,
-)
-from .provider import ByteStream, Provider
-
 
 if TYPE_CHECKING:
+    from ._cancel import CancelToken
+    from ._retry import RetryPolicy
+    from ._secret import Secret
+    from ._time import DeviceClock, TimeSpan, ZMeaning
+    from ._zone import DeviceZone
     from .catalogue import (
         Catalogue,
         ChannelMark,
@@ -109,6 +30,7 @@ if TYPE_CHECKING:
         SyncLedger,
         VpackLedger,
     )
+    from .credentials import Credential, CredentialName, CredentialStore, first_of
     from .credentials.env import EnvStore
     from .credentials.file import EncryptedFileStore
     from .credentials.keyring import KeyringStore
@@ -116,7 +38,83 @@ if TYPE_CHECKING:
     from .credentials.memory import MemoryStore
     from .credentials.vpack import VpackTokenStore
     from .download import Limiter, download, download_many
+    from .errors import (
+        AccountLockedError,
+        AuthenticationError,
+        BudgetExceededError,
+        CamsyncError,
+        CancelledError,
+        CatalogueError,
+        CatalogueServerError,
+        CatalogueUnavailableError,
+        Category,
+        CertificateError,
+        ClockSkewError,
+        ConfigurationError,
+        CorruptMediaError,
+        CredentialError,
+        CredentialNotFoundError,
+        DamagedCatalogueError,
+        DamagedStoreError,
+        DestinationBusyError,
+        DestinationError,
+        DeviceAsleepError,
+        DeviceBusyError,
+        DeviceClockError,
+        DeviceFaultError,
+        DeviceOfflineError,
+        DeviceReplacedError,
+        DeviceTimeoutError,
+        DiskFullError,
+        DownloadError,
+        DownloadUnsupportedError,
+        ExposedStoreError,
+        FootageGapError,
+        InsecureAuthenticationError,
+        InsecureConnectionWarning,
+        LicenceError,
+        MissingExtraError,
+        MissingKeyError,
+        NoCloudPlanError,
+        NoLocalStorageError,
+        PermissionDeniedError,
+        ProfileNotFoundError,
+        ProtocolError,
+        QuotaError,
+        ReadOnlyStoreError,
+        RecordingInProgressError,
+        RecordingNotFoundError,
+        RequestRejectedError,
+        ShortReadError,
+        StoreUnavailableError,
+        TLSError,
+        UnreachableError,
+        UnsupportedError,
+        WrongKeyError,
+    )
+    from .models import (
+        Capability,
+        Channel,
+        ChannelId,
+        ChannelSource,
+        Check,
+        CheckStatus,
+        Codec,
+        Device,
+        DeviceId,
+        DeviceKind,
+        Downloaded,
+        Failed,
+        Progress,
+        Recording,
+        RecordingKey,
+        RecordingKind,
+        Stage,
+        Volume,
+        VolumeState,
+    )
     from .profiles import Profile, Profiles
+    from .provider import ByteStream, Provider
     from .providers.hikvision import HikvisionISAPI
     from .providers.imou import ImouClient
     from .registry import connect, open_store
@@ -268,53 +266,83 @@ __all__ = [
     "sync",
 ]
 
-_LAZY = {
-    "Catalogue": "camsync.catalogue",
-    "Certificate": "camsync.transport",
-    "ChannelMark": "camsync.catalogue",
-    "Clip": "camsync.sync",
-    "Coverage": "camsync.catalogue",
-    "EncryptedFileStore": "camsync.credentials.file",
-    "Entry": "camsync.catalogue",
-    "EnvStore": "camsync.credentials.env",
-    "EventKind": "camsync.sync",
-    "HikvisionISAPI": "camsync.providers.hikvision",
-    "Holdings": "camsync.catalogue",
-    "ImouClient": "camsync.providers.imou",
-    "KeyFromEnv": "camsync.credentials.keys",
-    "KeyFromFile": "camsync.credentials.keys",
-    "KeyFromKeyring": "camsync.credentials.keys",
-    "KeyringStore": "camsync.credentials.keyring",
-    "Limiter": "camsync.download",
-    "MemoryStore": "camsync.credentials.memory",
-    "Plan": "camsync.sync",
-    "PlanItem": "camsync.sync",
-    "Problem": "camsync.sync",
-    "Profile": "camsync.profiles",
-    "Profiles": "camsync.profiles",
-    "Source": "camsync.sync",
-    "State": "camsync.catalogue",
-    "SyncEvent": "camsync.sync",
-    "SyncLedger": "camsync.catalogue",
-    "SyncReport": "camsync.sync",
-    "Totals": "camsync.sync",
-    "Verdict": "camsync.sync",
-    "VpackLedger": "camsync.catalogue",
-    "VpackTokenStore": "camsync.credentials.vpack",
-    "clip": "camsync.sync",
-    "connect": "camsync.registry",
-    "download_many": "camsync.download",
-    "fetch_certificate": "camsync.transport",
-    "make_plan": "camsync.sync",
-    "open_store": "camsync.registry",
+_HOMES = {
+    "_cancel": ("CancelToken",),
+    "_retry": ("RetryPolicy",),
+    "_secret": ("Secret",),
+    "_time": ("DeviceClock", "TimeSpan", "ZMeaning"),
+    "_zone": ("DeviceZone",),
+    "catalogue": (
+        "Catalogue",
+        "ChannelMark",
+        "Coverage",
+        "Entry",
+        "Holdings",
+        "State",
+        "SyncLedger",
+        "VpackLedger",
+    ),
+    "credentials": ("Credential", "CredentialName", "CredentialStore", "first_of"),
+    "credentials.env": ("EnvStore",),
+    "credentials.file": ("EncryptedFileStore",),
+    "credentials.keyring": ("KeyringStore",),
+    "credentials.keys": ("KeyFromEnv", "KeyFromFile", "KeyFromKeyring"),
+    "credentials.memory": ("MemoryStore",),
+    "credentials.vpack": ("VpackTokenStore",),
+    "download": ("Limiter", "download_many"),
+    "models": (
+        "Capability",
+        "Channel",
+        "ChannelId",
+        "ChannelSource",
+        "Check",
+        "CheckStatus",
+        "Codec",
+        "Device",
+        "DeviceId",
+        "DeviceKind",
+        "Downloaded",
+        "Failed",
+        "Progress",
+        "Recording",
+        "RecordingKey",
+        "RecordingKind",
+        "Stage",
+        "Volume",
+        "VolumeState",
+    ),
+    "profiles": ("Profile", "Profiles"),
+    "provider": ("ByteStream", "Provider"),
+    "providers.hikvision": ("HikvisionISAPI",),
+    "providers.imou": ("ImouClient",),
+    "registry": ("connect", "open_store"),
+    "sync": (
+        "Clip",
+        "EventKind",
+        "Plan",
+        "PlanItem",
+        "Problem",
+        "Source",
+        "SyncEvent",
+        "SyncReport",
+        "Totals",
+        "Verdict",
+        "clip",
+        "make_plan",
+    ),
+    "transport": ("Certificate", "fetch_certificate"),
 }
+_LAZY = {name: f"camsync.{home}" for home, names in _HOMES.items() for name in names}
+_MODULES = frozenset({"catalogue", "credentials", "errors", "models", "provider", "testing"})
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("camsync")
-    elif name in _LAZY:
-        value = getattr(importlib.import_module(_LAZY[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"camsync.{name}")
+    elif name in __all__:
+        value = getattr(importlib.import_module(_LAZY.get(name, "camsync.errors")), name)
     else:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

@@ -465,3 +465,35 @@ def test_a_devices_words_are_cleaned():
     assert text.encode("utf-8")
     assert "\x1b" not in text
     assert len(text) < 500
+
+
+_NAMES = st.sampled_from(["item", "name", "time", "other", "wrap"])
+_SPACES = st.sampled_from(["", "urn:one", "urn:two"])
+_WORDS = st.sampled_from([None, "", " ", "word", " two words\n"])
+
+
+def _markup(tree: tuple) -> str:
+    name, space, words, below = tree
+    own = f' xmlns="{space}"'
+    return f"<{name}{own}>{words or ''}{''.join(map(_markup, below))}<!-- no text --></{name}>"
+
+
+_TREES = st.recursive(
+    st.tuples(_NAMES, _SPACES, _WORDS, st.just(())),
+    lambda below: st.tuples(_NAMES, _SPACES, _WORDS, st.lists(below, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.lists(_TREES, max_size=4))
+def test_rows_are_the_first_texts_in_the_order_of_the_document(trees: list[tuple]):
+    """In any namespaces, with comments between, an item inside an item included."""
+    root = _xml.parse(f"<list>{''.join(map(_markup, trees))}</list>".encode(), "a test")
+    expected: list[dict[str, str]] = []
+    for each in root.iterdescendants():
+        if _xml.local(each) == "item":
+            expected.append({})
+        elif expected and _xml.local(each) in {"name", "time"} and each.text is not None:
+            expected[-1].setdefault(_xml.local(each), each.text.strip())
+
+    assert expected == _xml.rows(root, "item", ("name", "time"))

@@ -97,6 +97,24 @@ def test_import_is_light():
     assert "[]" == loaded
 
 
+def test_import_loads_no_other_module_of_the_package():
+    """Whoever needs one name does not wait for the others."""
+    loaded = python(
+        "import sys, camsync;"
+        "print([name for name in sys.modules if name.startswith(('camsync.', 'attr'))])"
+    )
+
+    assert "[]" == loaded
+
+
+@pytest.mark.parametrize(
+    "name", ["catalogue", "credentials", "errors", "models", "provider", "testing"]
+)
+def test_documented_modules_need_no_import_of_their_own(name):
+    """``camsync.errors.CamsyncError`` works after ``import camsync``."""
+    assert f"camsync.{name}" == python(f"import camsync; print(camsync.{name}.__name__)")
+
+
 def test_dir_shows_the_public_names():
     """Completion in a notebook offers the lazy names, and no helpers."""
     assert sorted(camsync.__all__) == dir(camsync)

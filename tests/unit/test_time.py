@@ -427,6 +427,27 @@ def test_times_that_cannot_be_are_refused(text, message):
         WireTime.parse(text)
 
 
+@given(
+    st.sampled_from(["1969", "1970", "1999", "2000", "2023", "2024", "2099", "2100", "2201"]),
+    *(st.integers(0, most) for most in (13, 32, 24, 60, 60)),
+)
+def test_the_usual_form_is_read_like_the_others(year, month, day, hour, minute, second):
+    """The short way for what nearly all devices write gives the same, and refuses the same."""
+    text = f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+    results = []
+    for spelling in (text, f" {text} "):
+        for zone in (UTC, dt.timezone(5.5 * HOUR), DeviceZone(5.5 * HOUR)):
+            device = DeviceClock(zone=zone, z_means=ZMeaning.LOCAL)
+            try:
+                results.append((WireTime.parse(spelling), device.from_wire(spelling)))
+            except ProtocolError as error:
+                results.append((error.message, None))
+
+    assert results[0:3] == results[3:6]
+    assert results[1] == results[2]
+    assert results[0][1] is None or results[0][1].tzinfo is UTC
+
+
 def clock(meaning: ZMeaning, zone: str = BERLIN) -> DeviceClock:
     """A device's clock."""
     return DeviceClock(zone=DeviceZone.parse(zone), z_means=meaning)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import operator
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import attrs
 
-from ..._time import DeviceClock, WireTime
+from ..._time import DeviceClock, WireTime, fixed_offset
 from ...errors import ProtocolError
 from ...models import DeviceId, Recording, RecordingKey, RecordingKind
 from . import _xml
@@ -22,6 +24,9 @@ _log = logging.getLogger("camsync.hikvision")
 MORE = "MORE"
 _VIDEO = frozenset({"", "video"})  # pictures, sound and metadata come in the same lists
 _SHORTEST = dt.timedelta(seconds=1)  # the wire counts whole seconds
+_ORDER = operator.attrgetter("key.channel", "key.stream", "key.start", "key.item")
+"""The order of one device's keys: comparing the keys themselves builds two tuples each time."""
+
 _KINDS = {
     "timing": RecordingKind.CONTINUOUS,
     "cmr": RecordingKind.CONTINUOUS,
@@ -32,11 +37,20 @@ _KINDS = {
     "manual": RecordingKind.MANUAL,
     "command": RecordingKind.MANUAL,
 }
+_ITEM = "searchMatchItem"
+_FIELDS = (
+    "trackID",
+    "startTime",
+    "endTime",
+    "playbackURI",
+    "name",
+    "contentType",
+    "metadataDescriptor",
+)
 
 
-@attrs.frozen(kw_only=True)
-class Match:
-    """One ``searchMatchItem`` as the device wrote it."""
+class Match(NamedTuple):
+    """One ``searchMatchItem`` as the device wrote it; a tuple is made in half the time."""
 
     track: str
     start: str
@@ -91,41 +105,38 @@ def read_page(root: _xml.Element) -> Page:
         msg = f"the device answers a search with <{_xml.local(root)[:40]}>"
         raise ProtocolError(msg)
     found = _xml.find(root, "matchList")
-    matches = () if found is None else _xml.children(found, "searchMatchItem")
     total = _xml.number(root, "totalMatches")
     return Page(
-        matches=[_read_match(item) for item in matches],
+        matches=[] if found is None else [_match(row) for row in _xml.rows(found, _ITEM, _FIELDS)],
         more=_xml.text(root, "responseStatusStrg").upper() == MORE,
         total=total if total is not None else _xml.number(root, "numOfMatches"),
     )
 
 
-def _read_match(item: _xml.Element) -> Match:
-    """Read one item in a single walk: a search can have 100,000 of them."""
-    fields: dict[str, str] = {}
-    for child in item.iter():
-        value = child.text
-        if value is not None and isinstance(child.tag, str):
-            fields.setdefault(child.tag.rpartition("}")[2], value)
-    uri = fields.get("playbackURI", "").strip()
+def _match(fields: Mapping[str, str]) -> Match:
+    get = fields.get
+    uri = get("playbackURI", "")
     query = uri_fields(uri)
     return Match(
-        track=fields.get("trackID", "").strip(),
-        start=fields.get("startTime", "").strip(),
-        end=fields.get("endTime", "").strip(),
+        track=get("trackID", ""),
+        start=get("startTime", ""),
+        end=get("endTime", ""),
         uri=uri,
-        name=query.get("name") or fields.get("name", "").strip(),
-        content=fields.get("contentType", "").strip().lower(),
-        descriptor=fields.get("metadataDescriptor", "").strip(),
+        name=query.get("name") or get("name", ""),
+        content=get("contentType", "").lower(),
+        descriptor=get("metadataDescriptor", ""),
         size=_size(query.get("size", "")),
     )
 
 
 def uri_fields(uri: str) -> Mapping[str, str]:
     """Return the query fields of a ``playbackURI``: starttime, endtime, name, size."""
-    query = uri.partition("?")[2]
-    pairs = (part.partition("=") for part in query.split("&"))
-    return {name.lower(): unquote(value) for name, found, value in pairs if found}
+    fields: dict[str, str] = {}
+    for part in uri.partition("?")[2].split("&"):
+        name, found, value = part.partition("=")
+        if found:
+            fields[name.lower()] = unquote(value) if "%" in value else value
+    return fields
 
 
 @attrs.frozen(kw_only=True)
@@ -155,7 +166,7 @@ class Maker:
                 made.append(self.recording(match, made[-1].start if made else None))
             except ProtocolError as error:
                 _log.warning("left out an item that makes no sense: %s", error.message)
-        return sorted(made, key=lambda recording: recording.key)
+        return sorted(made, key=_ORDER)
 
     def recording(self, match: Match, previous: dt.datetime | None = None) -> Recording:
         """Make a `Recording`; wire times become UTC.
@@ -167,9 +178,9 @@ class Maker:
         Raises:
             ProtocolError: A time is missing or unreadable.
         """
-        start_wire, end_wire = WireTime.parse(match.start), WireTime.parse(match.end)
-        start = self._not_before(previous, start_wire)
-        end = self._not_before(start + _SHORTEST, end_wire)
+        start = self._not_before(previous, match.start)
+        earliest = start + _SHORTEST
+        end = self._not_before(earliest, match.end)
         channel, stream = split_track(match.track)
         key = RecordingKey(
             provider=PROVIDER,
@@ -183,21 +194,27 @@ class Maker:
             key=key,
             channel_name=self.channel_name,
             start=start,
-            end=max(end, start + _SHORTEST),
+            end=max(end, earliest),
             size=match.size,
             kind=_kind(match.descriptor),
             in_progress=end > self.newest,
-            utc_offset=self.clock.local(start).utcoffset(),
+            utc_offset=_offset(self.clock.zone, start),
             raw=match.raw,
         )
 
-    def _not_before(self, earliest: dt.datetime | None, wire: WireTime) -> dt.datetime:
-        """Return *wire* in UTC: the second of two readings if the first lies before *earliest*."""
-        first = self.clock.from_wire(wire)
+    def _not_before(self, earliest: dt.datetime | None, text: str) -> dt.datetime:
+        """Return a time in UTC: the second of two readings if the first lies before *earliest*."""
+        first = self.clock.from_wire(text)
         if earliest is None or first >= earliest:
             return first
+        wire = WireTime.parse(text)
         again = self.clock.from_wire(WireTime(wire.wall.replace(fold=1), wire.offset))
         return max(first, again)
+
+
+def _offset(zone: dt.tzinfo, moment: dt.datetime) -> dt.timedelta | None:
+    fixed = fixed_offset(zone)
+    return moment.astimezone(zone).utcoffset() if fixed is None else fixed
 
 
 def _size(digits: str) -> int | None:

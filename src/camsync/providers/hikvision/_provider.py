@@ -6,13 +6,12 @@ import datetime as dt
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 
 from ..._cancel import CancelToken
 from ..._retry import RetryPolicy, as_policy
-from ..._scrub import Scrubber
 from ..._secret import Secret
 from ..._time import DeviceClock, TimeSpan, utcnow
 from ..._zone import parse_timezone
@@ -31,16 +30,17 @@ from ...models import (
 from ...models._given import as_channel
 from ...transport import Address, Guard, TLSPolicy, Transport, Verify
 from ._client import IsapiClient
-from ._diagnose import Diagnosis
 from ._dialect import recall_dialect, remember_dialect
 from ._download import Downloader, IsapiStream
-from ._dump import make_dump
 from ._facts import Facts
 from ._inventory import PROVIDER, read_channels, read_device, read_volumes, track
 from ._matches import Maker
-from ._observed import observe
 from ._search import Searcher
 from ._timekeeper import Timekeeper
+
+
+if TYPE_CHECKING:
+    from ..._scrub import Scrubber
 
 
 TimeMode = Literal["auto", "local", "utc"]
@@ -312,6 +312,8 @@ class HikvisionISAPI:
         Each step is yielded when it is done, with what was seen and what to do about it; nothing
         is raised. The lock is looked at before the password is tried.
         """
+        from ._diagnose import Diagnosis
+
         return Diagnosis(self, self._client).run()
 
     def dump(self, *, scrubber: Scrubber | None = None) -> dict[str, Any]:
@@ -324,6 +326,10 @@ class HikvisionISAPI:
         Raises:
             AuthenticationError: The login is refused.
         """
+        from ..._scrub import Scrubber  # not needed before a download
+        from ._dump import make_dump
+        from ._observed import observe
+
         seen = observe(self, self._searcher)
         return make_dump(
             self._client,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -57,6 +57,26 @@ def local(element: Element) -> str:
 def children(element: Element, name: str) -> Iterator[Element]:
     """Yield the direct children called *name*."""
     return (child for child in element if local(child) == name)
+
+
+def rows(element: Element, item: str, fields: Iterable[str]) -> list[dict[str, str]]:
+    """Return the first stripped text of each of *fields* below each *item*, however deep it is.
+
+    One pass for all of *element*: a search can have 100,000 items.
+    """
+    names: dict[str, str] = {}  # behind the tags; in a document with many namespaces, too
+    found: list[dict[str, str]] = []
+    for child in element.iter(f"{{*}}{item}", *(f"{{*}}{name}" for name in fields)):
+        tag = child.tag
+        name = names.get(tag)
+        if name is None:
+            name = names[tag] = local(child)
+        if name == item:
+            row: dict[str, str] = {}
+            found.append(row)
+        elif found and name not in row and (value := child.text) is not None:
+            row[name] = value.strip()
+    return found
 
 
 def find(element: Element | None, *path: str) -> Element | None:
