@@ -562,6 +562,17 @@ def test_a_row_that_makes_no_sense(tmp_path, holdings, values):
         list(holdings.entries())
 
 
+@in_a_file
+@pytest.mark.parametrize("values", ["facts = '{'", "figures = x'00ff'", "started_at = 1e18"])
+def test_a_run_that_makes_no_sense(tmp_path, holdings, values):
+    """Neither is what somebody has written into the list of runs."""
+    holdings.begin_batch(what="sync")
+    with _edited(tmp_path / "c.sqlite3") as connection:
+        connection.execute(f"UPDATE camsync_batch SET {values}")
+    with pytest.raises(DamagedCatalogueError, match="makes no sense"):
+        holdings.batches()
+
+
 def test_locks_outlast_a_second_opening(tmp_path):
     """Another `Catalogue` of the same file in this process does not end the first one's locks."""
     path = tmp_path / "c.sqlite3"

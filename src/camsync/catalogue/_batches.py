@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DamagedCatalogueError
 from ._book import Book
 from ._codec import from_seconds, shown
 from ._schema import BATCH
@@ -75,21 +75,30 @@ class Batches(Book):
             return connection.execute(left).scalar() is None
 
     def batches(self, limit: int = 20) -> tuple[Batch, ...]:
-        """Return the last *limit* runs, the latest first."""
+        """Return the last *limit* runs, the latest first.
+
+        Raises:
+            DamagedCatalogueError: One of them is not what camsync writes.
+        """
         latest = (BATCH.c.started_at.desc(), BATCH.c.id.desc())
         select = sa.select(BATCH).where(BATCH.c.destination_id == self._id)
         with self._catalogue.reading() as connection:
-            rows = connection.execute(select.order_by(*latest).limit(limit))
-            return tuple(
-                Batch(
-                    id=row.id,
-                    started=from_seconds(row.started_at),
-                    ended=from_seconds(row.ended_at),
-                    facts=json.loads(row.facts),
-                    figures=json.loads(row.figures),
-                )
-                for row in rows
-            )
+            rows = connection.execute(select.order_by(*latest).limit(limit)).all()
+        return tuple(map(_to_batch, rows))
+
+
+def _to_batch(row: Any) -> Batch:
+    try:
+        return Batch(
+            id=row.id,
+            started=from_seconds(row.started_at),
+            ended=from_seconds(row.ended_at),
+            facts=json.loads(row.facts),
+            figures=json.loads(row.figures),
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        msg = f"run {str(row.id)[:40]!r} of the catalogue makes no sense: {type(error).__name__}"
+        raise DamagedCatalogueError(msg) from error
 
 
 def _as_json(facts: dict[str, Any]) -> str:

@@ -57,7 +57,6 @@ class Fetch:
         self._policy = policy
         self._cancel = cancel
         self._reserve = reserve
-        self._buffer = memoryview(bytearray(_BUFFER))
         self._flowing = 0.0
         self._waited: Callable[[], float] = getattr(provider, "waited", lambda: 0.0)
         self.promised: int | None = None
@@ -120,17 +119,15 @@ class Fetch:
 
     def _pump(self, stream: ByteStream) -> None:
         total = self.promised if self.promised is not None else self._recording.size
-        part, buffer = self._part, self._buffer
+        part = self._part
         block = _SMALLEST_READ
         begun = time.monotonic()
         next_look = part.size + _SPACE_EVERY
         self._reporter.advance(Stage.DOWNLOAD, part.size, total)
         while True:
             check_cancelled(self._cancel)
-            count = stream.readinto(buffer[:block])
-            if not count:
+            if not part.receive(stream.readinto, block):
                 break
-            part.write(buffer[:count])
             now = time.monotonic()
             block = _next_block(block, now - begun)
             self._flowing += now - begun

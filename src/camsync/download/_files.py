@@ -18,7 +18,7 @@ import shutil
 import sys
 import time
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -26,6 +26,7 @@ from typing import BinaryIO
 from .._cancel import CancelToken, check_cancelled
 from .._words import size_text
 from ..errors import CamsyncError, DestinationError, DiskFullError
+from ._aside import Aside, Look, Seen
 
 
 if sys.platform != "win32":  # pragma: no branch - Windows has no fcntl
@@ -164,18 +165,18 @@ class PartFile:
 
     Args:
         final: The name that it may get in the end.
-        hashed: Whether `write` sums up as it goes, so that `digest` need not read it all again.
+        hashed: Whether to sum up as the bytes come, so that `digest` need not read them again.
+        look: Is called with the bytes as they come, on a thread of its own; see `seen`.
 
     Raises:
         DiskFullError: No room.
         DestinationError: The file cannot be created.
     """
 
-    def __init__(self, final: Path, *, hashed: bool = False) -> None:
+    def __init__(self, final: Path, *, hashed: bool = False, look: Look | None = None) -> None:
         self.final = final
         self.size = 0
-        self._hashed = hashed
-        self._sum, self._summed = hashlib.sha256(), 0
+        self._aside = Aside(hashed=hashed, look=look)
         with disk_errors(final):
             self.path, self._descriptor = _create(final)
 
@@ -188,6 +189,7 @@ class PartFile:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._aside.stop()
         if os.name == "nt":  # pragma: no cover - an open file cannot be removed there
             self.close()
         with disk_errors(self.path), contextlib.suppress(FileNotFoundError):
@@ -199,28 +201,42 @@ class PartFile:
 
     def close(self) -> None:
         """Close the descriptor, which also gives up the lock. Calling it twice is fine."""
+        self._aside.stop()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
+    def receive(self, readinto: Callable[[memoryview], int], most: int) -> int:
+        """Append what *readinto* brings, which is asked for up to *most* bytes; say how many."""
+        room = self._aside.room(self.size, most)
+        count = readinto(room)
+        self._append(room[:count])
+        return count
+
     def write(self, data: memoryview) -> None:
-        """Append all of *data*; the system may take it in pieces."""
+        """Append all of *data*."""
+        while data:
+            room = self._aside.room(self.size, len(data))
+            room[:] = data[: len(room)]
+            self._append(room)
+            data = data[len(room) :]
+
+    def _append(self, data: memoryview) -> None:
+        """Write all of *data*; the system may take it in pieces."""
+        begin, count = self.size, len(data)
         with disk_errors(self.final):
             while data:
                 written = os.write(self._descriptor, data)
-                if self._hashed and self._summed == self.size:
-                    self._sum.update(data[:written])
-                    self._summed += written
                 self.size += written
                 data = data[written:]
+        self._aside.took(begin, count)
 
     def truncate(self, size: int) -> None:
         """Forget everything from *size* on."""
         with disk_errors(self.final):
             os.ftruncate(self._descriptor, size)
             os.lseek(self._descriptor, size, os.SEEK_SET)
-        if size < self._summed:
-            self._sum, self._summed = hashlib.sha256(), 0
+        self._aside.cut(size)
         self.size = size
 
     def stream(self) -> BinaryIO:
@@ -232,22 +248,28 @@ class PartFile:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             return open(self._descriptor, "r+b", buffering=0, closefd=False)
 
+    def seen(self) -> Seen | None:
+        """Return what was learnt of all the bytes as they came, or None if some were missed."""
+        return self._aside.finish(self.size)
+
     def digest(self, cancel: CancelToken | None = None) -> str:
         """Return the SHA-256 of the finished file in hexadecimal digits.
 
-        What `write` has summed up already is not read again.
+        What was summed up as it came is not read again.
 
         Raises:
             CancelledError: *cancel* was set.
             DestinationError: The file cannot be read back.
         """
+        seen = self.seen()
+        if seen is not None and seen.digest is not None:
+            return seen.digest
+        summed = hashlib.sha256()
         with disk_errors(self.final), self.stream() as file:
-            file.seek(self._summed)
             while block := file.read(_BLOCK):
                 check_cancelled(cancel)
-                self._sum.update(block)
-                self._summed += len(block)
-        return self._sum.hexdigest()
+                summed.update(block)
+        return summed.hexdigest()
 
     def place(self, path: Path, *, replace: bool = False) -> None:
         """Give the file the final name *path*, durably, in the folder that it is in.

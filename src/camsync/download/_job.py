@@ -24,7 +24,7 @@ from ._files import PartFile, keep, make_folder, require_space, sweep
 from ._options import Options, media_stage
 from ._paths import EXTENSIONS, Names, names
 from ._progress import Reporter
-from ._verify import Verdict, check_duration, verify
+from ._verify import Verdict, check_duration, look, verify
 
 
 class Job:
@@ -95,7 +95,7 @@ class Job:
 
     def _bring(self, shelf: Shelf, target: Path) -> Downloaded:
         options = self._options
-        with PartFile(target, hashed=not self._as_mp4) as part:
+        with PartFile(target, hashed=not self._as_mp4, look=look) as part:
             fetch = Fetch(
                 self._provider,
                 self._recording,
@@ -114,7 +114,7 @@ class Job:
 
     def _verify(self, part: PartFile, promised: int | None) -> Verdict:
         self._reporter.tell(Stage.VERIFY)
-        return verify(part.stream(), self._recording, promised)
+        return verify(part.stream(), self._recording, promised, part.seen())
 
     def _remux(self, part: PartFile, film: PartFile, verdict: Verdict) -> Verdict:
         """Put the checked bytes into an MP4 file and check that, too."""

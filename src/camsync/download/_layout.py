@@ -169,13 +169,13 @@ class Layout:
 def _wrong(piece: _Piece, conversion: str | None) -> str:
     """Return what is wrong with a field; nothing is an empty text."""
     if piece.field not in FIELDS:
-        return f"there is no field {{{piece.field}}}"
+        return f"there is no field {{{piece.field[:40]}}}"
     if conversion:
         return f"{{{piece.field}}} takes no conversion"
     if piece.field in _TIMES:
         rest = DIRECTIVE.sub("", piece.form)
         odd = "%" in rest or "{" in rest
-        return f"{piece.form!r} is no form for a time in a name" if odd else ""
+        return f"{piece.form[:40]!r} is no form for a time in a name" if odd else ""
     fits = not piece.form or (piece.field == "channel" and _PADDED.fullmatch(piece.form))
     return "" if fits else f"{{{piece.field}}} takes no form"
 

@@ -14,6 +14,7 @@ import attrs
 from ..errors import CorruptMediaError
 from ..models import Codec
 from ._stream import CLOCK, LONGEST_STEP, StreamSummary, Ticks, time_stamp
+from ._window import FileWindow, Window
 
 
 PACKET = 188
@@ -53,13 +54,13 @@ class TsSummary(StreamSummary):
     lost: int
 
 
-def walk_ts(file: BinaryIO) -> TsSummary:
-    """Walk from packet to packet through *file*.
+def walk_ts(source: BinaryIO | Window) -> TsSummary:
+    """Walk from packet to packet through *source*, a file or what is still coming.
 
     Raises:
         CorruptMediaError: There is no video, it is encrypted, or much of the file is no stream.
     """
-    walk = _TsWalk(file)
+    walk = _TsWalk(source if isinstance(source, Window) else FileWindow(source, _WINDOW))
     size = walk.run()
     summary = walk.summary()
     advice = "switch off the encryption of video in the vendor's app"
@@ -94,8 +95,8 @@ class _Clock(Ticks):
 
 
 class _TsWalk:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, window: Window) -> None:
+        self._window = window
         self._codec = Codec.UNKNOWN
         self._mapped = self._truncated = False
         self._maps: set[int] = set()
@@ -106,18 +107,15 @@ class _TsWalk:
         self._clock = _Clock()
 
     def run(self) -> int:
-        """Walk to the end of the file; return its size."""
-        size = self._file.seek(0, 2)
+        """Walk to the end; return the size."""
         position = 0
-        while position < size:
-            self._file.seek(position)
-            data = self._file.read(_WINDOW)
+        while data := self._window.at(position, _WINDOW):
             whole = _in_step(data)
             self._packets(data, whole)
             position += whole
             if not whole:
-                position += self._resync(data, last=position + len(data) >= size)
-        return size
+                position += self._resync(data, last=len(data) < _WINDOW)
+        return self._window.end
 
     def _resync(self, data: bytes, *, last: bool) -> int:
         """Pass over what is no packet; return how much."""

@@ -14,9 +14,11 @@ import attrs
 
 from ..errors import CorruptMediaError, ShortReadError
 from ..models import Codec, Recording
+from ._aside import Seen
 from ._boxes import read_mp4
 from ._ts import TsSummary, walk_ts
 from ._walk import HEAD, Head, PsSummary, sniff, walk_ps
+from ._window import Window
 
 
 _SLACK = 2.0
@@ -49,13 +51,16 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def verify(file: BinaryIO, recording: Recording, promised: int | None) -> Verdict:
+def verify(
+    file: BinaryIO, recording: Recording, promised: int | None, seen: Seen | None = None
+) -> Verdict:
     """Check the bytes of *recording* in *file*, as the device has sent them.
 
     Args:
         file: The complete bytes.
         recording: What was announced.
         promised: Bytes that the stream has promised, or None.
+        seen: What `look` has found in all of these bytes as they came, if it has.
 
     Raises:
         ShortReadError: Bytes or seconds are missing.
@@ -71,7 +76,8 @@ def verify(file: BinaryIO, recording: Recording, promised: int | None) -> Verdic
     if head.container == "mp4":
         verdict = _verify_mp4(file, recording, head)
     else:
-        verdict = _verify_stream(file, recording, head, whole=size == recording.size)
+        found = _walk(file, head) if seen is None else seen.found()
+        verdict = _verify_stream(found, recording, head, whole=size == recording.size)
     return attrs.evolve(verdict, notes=notes + verdict.notes)
 
 
@@ -102,12 +108,23 @@ def _verify_mp4(file: BinaryIO, recording: Recording, head: Head) -> Verdict:
     )
 
 
-def _walk(file: BinaryIO, head: Head) -> PsSummary | TsSummary:
-    return walk_ts(file) if head.container == "mpeg-ts" else walk_ps(file, head)
+def look(window: Window) -> PsSummary | TsSummary | None:
+    """Walk through a recording as it comes; an MP4 file shows what it is only as a whole.
+
+    Raises:
+        CorruptMediaError: It is no video.
+    """
+    head = sniff(window.at(0, HEAD))
+    return None if head.container == "mp4" else _walk(window, head)
 
 
-def _verify_stream(file: BinaryIO, recording: Recording, head: Head, *, whole: bool) -> Verdict:
-    found = _walk(file, head)
+def _walk(source: BinaryIO | Window, head: Head) -> PsSummary | TsSummary:
+    return walk_ts(source) if head.container == "mpeg-ts" else walk_ps(source, head)
+
+
+def _verify_stream(
+    found: PsSummary | TsSummary, recording: Recording, head: Head, *, whole: bool
+) -> Verdict:
     if found.truncated and not whole:
         msg = "the recording breaks off in the middle of a packet"
         raise ShortReadError(msg, expected=recording.size)

@@ -19,6 +19,7 @@ import attrs
 from ..errors import CorruptMediaError
 from ..models import Codec
 from ._stream import CLOCK, StreamSummary, Ticks, time_stamp
+from ._window import FileWindow, Window
 
 
 HEAD = 4096
@@ -122,13 +123,14 @@ class PsSummary(StreamSummary):
     """What a walk through a whole program stream has found."""
 
 
-def walk_ps(file: BinaryIO, head: Head) -> PsSummary:
-    """Walk from packet to packet through *file*.
+def walk_ps(source: BinaryIO | Window, head: Head) -> PsSummary:
+    """Walk from packet to packet through *source*, a file or what is still coming.
 
     Raises:
         CorruptMediaError: There is no video, it is encrypted, or much of the file is no stream.
     """
-    walk = _PsWalk(file, head)
+    window = source if isinstance(source, Window) else FileWindow(source, _WINDOW)
+    walk = _PsWalk(window, head)
     walk.run()
     summary = walk.summary()
     advice = "switch off stream encryption on the recorder, or decrypt it there"
@@ -136,43 +138,25 @@ def walk_ps(file: BinaryIO, head: Head) -> PsSummary:
     return summary
 
 
-class _Window:
-    """A file seen through one buffer: forward jumps cost a seek, memory stays the same."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._base = 0
-        self._data = b""
-
-    def at(self, position: int, count: int) -> bytes:
-        """Return up to *count* bytes at *position*; fewer at the end of the file."""
-        index = position - self._base
-        if index < 0 or index + count > len(self._data):
-            self._file.seek(position)
-            self._data = self._file.read(_WINDOW)
-            self._base, index = position, 0
-        return self._data[index : index + count]
-
-
 class _PsWalk:
-    def __init__(self, file: BinaryIO, head: Head) -> None:
-        self._window = _Window(file)
+    def __init__(self, window: Window, head: Head) -> None:
+        self._window = window
         self._codec = head.codec
         self._mapped = False
         self._video = self._audio = self._scrambled = self._garbage = 0
         self._stamps = Ticks()
-        self._end = file.seek(0, 2)
+        self._end = 0
         self.position = head.pack
 
     def run(self) -> None:
-        """Walk to the end of the file."""
-        while self._end - self.position >= 4:  # noqa: PLR2004 - a start code
-            head = self._window.at(self.position, 19)
+        """Walk to the end."""
+        while len(head := self._window.at(self.position, 19)) >= 4:  # noqa: PLR2004 - a start code
             length = self._packet(head) if head[:3] == b"\0\0\1" else 0
             if length > 0:
                 self.position += length
             else:
                 self._resync(harmless=length == _OPEN_ENDED)
+        self._end = self._window.end
 
     def _packet(self, head: bytes) -> int:
         """Take note of the packet that begins with *head*; return its length, 0 if it is none.
@@ -192,7 +176,7 @@ class _PsWalk:
         elif 0xC0 <= code <= 0xDF:  # noqa: PLR2004 - sound
             self._audio += 1
         elif code == 0xBC:  # noqa: PLR2004 - program stream map
-            self._note_map(self._window.at(self.position + 6, min(length, 1018)))
+            self._note_map(self._window.at(self.position, 6 + min(length, 1018))[6:])
         return 6 + length if length or len(head) < 6 else _OPEN_ENDED  # noqa: PLR2004
 
     def _note_video(self, head: bytes) -> None:
@@ -218,8 +202,7 @@ class _PsWalk:
     def _resync(self, *, harmless: bool) -> None:
         """Go on at the next pack. Zeros in between are padding, everything else is garbage."""
         at = self.position
-        while at < self._end:
-            chunk = self._window.at(at, 64 * 1024)
+        while chunk := self._window.at(at, 64 * 1024):
             # not the start code here, which begins no pack; the last three bytes may begin one
             found = chunk.find(PACK, int(at == self.position))
             skipped = found if found >= 0 else max(len(chunk) - 3, 1)

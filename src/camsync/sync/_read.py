@@ -318,7 +318,7 @@ class Reader:
         return found
 
     def _unknown(self, key: str, keys: Mapping[str, Read]) -> ConfigurationError:
-        msg = f"{self.document.place(key, self.table, self.number)}: there is no key {key!r} here"
+        msg = f"{self.document.place(key, self.table, self.number)}: there is no key {key[:60]!r} here"
         return ConfigurationError(msg, next_step=_instead(key, keys))
 
 
