@@ -243,8 +243,9 @@ class DeviceClock:
         zone: dt.tzinfo = self.zone if self.z_means is ZMeaning.LOCAL else UTC
         fixed = fixed_offset(zone)
         if fixed is not None and isinstance(time, str) and _PLAIN.fullmatch(time):
-            # The short way, as a search has 100,000 of them; Python 3.10 does not read "Z".
-            return dt.datetime.fromisoformat(f"{time[:-1]}+00:00") - fixed
+            # The short way, as a search has 100,000 of them. Python 3.10 does not read "Z", and a
+            # backport that m3u8 installs there puts a UTC of its own in the place of "+00:00".
+            return dt.datetime.fromisoformat(time[:-1]).replace(tzinfo=UTC) - fixed
         stamp = WireTime.parse(time) if isinstance(time, str) else time
         if stamp.offset is not None:
             zone = dt.timezone(stamp.offset)

@@ -238,6 +238,31 @@ def test_a_catalogue_of_version_1_is_brought_forward(tmp_path):
     ]
 
 
+def test_a_destination_belongs_to_one_run_at_a_time(tmp_path):
+    """Whoever comes second is told, and does not take it from the first by leaving."""
+    with Catalogue(":memory:") as catalogue:
+        with catalogue.claim(tmp_path) as first:
+            with catalogue.claim(tmp_path) as second:
+                pass
+            with catalogue.claim(tmp_path) as third:
+                pass
+        with catalogue.claim(tmp_path) as later:
+            pass
+
+    assert (True, False, False, True) == (first, second, third, later)
+
+
+def test_a_shared_catalogue_does_not_say_which_runs_are_dead(tmp_path, monkeypatch):
+    """On another computer one may go on that has not ended here."""
+    with Catalogue(":memory:") as catalogue:
+        holdings = catalogue.at(tmp_path)
+        holdings.begin_batch()
+        alone = holdings.swept()
+        monkeypatch.setattr(type(catalogue.place), "shared", True)
+
+        assert (False, True) == (alone, holdings.swept(now=True))
+
+
 def test_a_catalogue_without_a_version(tmp_path):
     """That cannot be ours."""
     path = tmp_path / "c.sqlite3"

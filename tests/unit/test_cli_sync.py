@@ -386,7 +386,7 @@ def test_a_source_that_is_nothing_is_found_by_the_run(account, shops, tmp_path, 
     shown = capsys.readouterr()
 
     assert (
-        "problem: gone: camsync.toml, line 4, [[source]] 1: there is no profile 'gone', and"
+        "problem: gone: camsync.toml, line 4, [[source]] 1: there is no profile of that name, and"
         in shown.err
     )
     assert "1 fetched" in shown.out
@@ -793,7 +793,7 @@ def test_a_profile_with_a_typing_error(account, tmp_path, capsys):
     assert f"problem: hom: {where}{wrong}" in one_of_two
     assert typed.startswith(f"error: {wrong}")
     assert 4 == (in_the_file + one_of_two + typed + large).count("did you mean 'home'; or ")
-    assert "there is no profile of that name" in large
+    assert large.startswith("error: there is no profile 'Home', and")
 
 
 def test_an_extra_that_is_missing_is_no_mistake_in_the_file():

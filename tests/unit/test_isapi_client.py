@@ -92,6 +92,27 @@ def test_tries_end():
     assert len(transport.asked) == 3
 
 
+def test_an_answer_that_breaks_off_is_tried_again():
+    """It was not the device's last word; one that is nonsense to its end is."""
+    cut = attrs.evolve(_answer(200, b"<DeviceInfo><mo"), missing=100)
+    client, transport = _client(cut, _answer(200, b"<DeviceInfo/>"), _answer(200, b"<Device"))
+
+    assert client.get("x").tag == "DeviceInfo"
+    assert len(transport.asked) == 2
+    with pytest.raises(ProtocolError):
+        client.get("x")
+    assert len(transport.asked) == 3
+
+
+def test_a_web_page_is_no_device_without_channels():
+    """A login page of the network answers everything with 200."""
+    client, transport = _client(_answer(200, b"<html><body>Log in</body></html>"))
+
+    with pytest.raises(ProtocolError, match="is a web page"):
+        client.get("System/Video/inputs/channels")
+    assert len(transport.asked) == 1
+
+
 def test_an_error_with_status_200_is_an_error():
     """A ResponseStatus that reports failure is raised, one that reports success is a document."""
     client, _ = _client(

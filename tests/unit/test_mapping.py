@@ -44,6 +44,10 @@ def _mapped(error: Exception, tls: TLSPolicy = OPEN) -> Exception:
         (requests.exceptions.ChunkedEncodingError("x"), UnreachableError),
         (requests.exceptions.InvalidURL("x"), ConfigurationError),
         (requests.exceptions.InvalidHeader("x"), ConfigurationError),
+        (
+            requests.exceptions.InvalidHeader(urllib3.exceptions.InvalidHeader("5, 6")),
+            ProtocolError,
+        ),
         (urllib3.exceptions.ProtocolError("broken", OSError("x")), UnreachableError),
         (urllib3.exceptions.ReadTimeoutError(None, "u", "x"), DeviceTimeoutError),  # type: ignore[arg-type]
         (TimeoutError(), DeviceTimeoutError),

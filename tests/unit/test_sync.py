@@ -16,6 +16,7 @@ import camsync
 
 from camsync import (
     AuthenticationError,
+    CatalogueUnavailableError,
     ConfigurationError,
     CorruptMediaError,
     DestinationError,
@@ -707,6 +708,22 @@ def test_a_device_that_is_given_twice_is_fetched_once(run):
     assert {1} == set(recorder.opened.values())
 
 
+def test_a_catalogue_that_fails_ends_the_run(run, monkeypatch):
+    """No recording is to blame, and none of the others would be remembered."""
+    recorder = Recorder()
+    recorder.record("1", NOW - 60 * MINUTE)
+
+    def fail(*_):
+        raise error
+
+    error = CatalogueUnavailableError("no room left")
+    monkeypatch.setattr(_books.Books, "verified", fail)
+    with pytest.raises(CatalogueUnavailableError) as caught:
+        run(recorder)
+
+    assert error is caught.value
+
+
 def test_an_executor_that_is_gone_ends_the_run(run):
     """It was shut down: that is said, and nothing is charged to a recording."""
     recorder = Recorder()
@@ -953,7 +970,7 @@ def test_what_is_no_provider_is_said(dest, catalogue, providers):
         sync(providers, dest, catalogue=catalogue)
 
 
-@pytest.mark.parametrize("bad", [5, "a\0b"])
+@pytest.mark.parametrize("bad", [5, "a\0b", "~nobody-has-this-name/footage"])
 def test_what_is_no_folder_is_said(catalogue, bad):
     """A path is needed."""
     with pytest.raises(ConfigurationError, match="dest"):

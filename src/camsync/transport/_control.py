@@ -33,12 +33,14 @@ class Answer:
 
     Attributes:
         challenges: The values of all ``WWW-Authenticate`` headers.
+        missing: Bytes that were announced and did not come.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = attrs.field(repr=False)
     challenges: Sequence[str] = attrs.field(repr=False, default=())
+    missing: int = 0
 
     def discard(self) -> None:
         """Do nothing: the answer has been read to its end."""
@@ -151,4 +153,5 @@ def _read(response: requests.Response) -> Answer:
         body=body,
         # get_all is what urllib3's headers and those of a replayed answer have in common
         challenges=response.raw.headers.get_all("WWW-Authenticate") or (),
+        missing=getattr(response.raw, "length_remaining", None) or 0,
     )

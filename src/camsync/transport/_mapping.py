@@ -92,7 +92,8 @@ def _silence(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError
 
 
 def _unusable(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
-    del error, tls
+    if error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader):
+        return _not_http(error, address, tls)  # two lengths that contradict each other
     msg = f"no request can be made for {address}"
     return ConfigurationError(msg, next_step="check host, port and user name")
 

@@ -15,6 +15,7 @@ from ...errors import (
     PermissionDeniedError,
     ProtocolError,
     RequestRejectedError,
+    UnreachableError,
     UnsupportedError,
 )
 from ...transport import UNAUTHORIZED, Answer, BulkReply, Transport
@@ -102,7 +103,17 @@ class IsapiClient:
         return call(self._retry, once, on_retry=lambda error, wait: _log_retry(path, error, wait))
 
     def _document(self, answer: Answer, path: str) -> _xml.Element:
-        root = _xml.parse(answer.body, path)
+        try:
+            root = _xml.parse(answer.body, path)
+        except ProtocolError as error:
+            if not answer.missing:
+                raise
+            msg = f"the connection broke in the middle of the answer to {path}"
+            raise UnreachableError(msg) from error
+        if _xml.local(root).lower() == "html":
+            msg = f"the answer to {path} is a web page"
+            step = "check host and port: another device may answer there, or a login page before it"
+            raise ProtocolError(msg, next_step=step)
         if _xml.local(root) == STATUS_ROOT and not status_of(root).ok:  # an error with HTTP 200
             raise self._error(answer.status, answer.body, answer.headers, path)
         return root
