@@ -277,6 +277,13 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Sync simulated devices for 30 minutes while everything goes wrong: ``nox -s soak``."""
+    session.install(".[all]")
+    session.run("python", "tools/soak.py", *(session.posargs or ["--minutes", "30"]))
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Feed hostile input to every parser: ``nox -s fuzz -- --seconds 60 --target isapi``."""
     session.install(".[all]")
