@@ -210,6 +210,7 @@ class Stage:
             if waiting and waiting[0][0] in new and new.rstrip().endswith(":"):
                 secret, new = waiting.pop(0)[1], ""
                 if secret is None:  # the terminal is nobody's controlling one
+                    time.sleep(0.3)  # people press it while a question waits, not before
                     process.send_signal(signal.SIGINT)
                 else:
                     os.write(mine, f"{self.plain(secret)}\n".encode())
