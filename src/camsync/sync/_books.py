@@ -37,6 +37,10 @@ class Books:
         owner: Who leases recordings.
         kinds: Which kinds are wanted; None for all. How far a channel was searched for some kinds
             says nothing of the others: the catalogue keeps each choice as a channel of its own.
+
+    Attributes:
+        holdings: For what concerns neither the run nor the host.
+        batch: The run's id.
     """
 
     def __init__(
@@ -86,18 +90,6 @@ class Books:
         held_back = mark.watermark and min(mark.watermark, open_since or mark.watermark)
         return attrs.evolve(mark, watermark=held_back, oldest_open=open_since, newest=every.newest)
 
-    def hope(self, channel: Channel, since: dt.datetime) -> dt.datetime | None:
-        """Return where the oldest footage since *since* begins that is gone or in quarantine."""
-        return self.holdings.oldest_lost(channel.device, channel.id, since)
-
-    def note(self, channels: Collection[Channel]) -> None:
-        """Enter which channels a device has: one that is dead has nothing else to be known by."""
-        self.holdings.note(channels)
-
-    def known(self, recordings: Sequence[Recording]) -> Mapping[RecordingKey, Entry]:
-        """Return what the catalogue knows, and change nothing."""
-        return self.holdings.find([recording.key for recording in recordings])
-
     def observe(self, recordings: Sequence[Recording]) -> Mapping[RecordingKey, Entry]:
         """Enter what a device lists."""
         entries = self.holdings.observe(recordings, batch=self.batch)
@@ -109,10 +101,6 @@ class Books:
             return set()
         with self._lock:
             return {each.key for each in recordings if self._ledger.has(each.key)}
-
-    def settle(self, keys: Collection[RecordingKey]) -> None:
-        """Enter that the host has recordings, wherever they came from."""
-        self.holdings.elsewhere(keys)
 
     def handed_over(self, recording: Recording, entry: Entry) -> Downloaded | None:
         """Tell the host of a file that it does not know; None if there is no such file.
@@ -159,10 +147,6 @@ class Books:
         rows = self.holdings.entries(channel=(channel.device, channel.id), span=span, states=_OPEN)
         return [row for row in rows if row.start in span and row.key not in listed]
 
-    def missed(self, keys: Collection[RecordingKey]) -> None:
-        """Enter that a complete search has not listed *keys*."""
-        self.holdings.missed(keys)
-
     def searched(
         self,
         channel: Channel,
@@ -203,10 +187,6 @@ class Books:
         """Keep what this run has leased."""
         self.holdings.renew(self._owner, LEASE)
 
-    def release(self, key: RecordingKey) -> None:
-        """Give a recording back, as if it had not been begun."""
-        self.holdings.release(key)
-
     def verified(self, file: Downloaded) -> None:
         """Enter a file that is complete and under its final name."""
         self.holdings.verified(file, batch=self.batch, sha256=file.sha256)
@@ -215,10 +195,6 @@ class Books:
     def failed(self, key: RecordingKey, error: CamsyncError) -> None:
         """Enter a failure, which moves the next try away. It may still be the device's own."""
         self.holdings.failed(key, error, doubtful=True)
-
-    def blame(self, keys: Collection[RecordingKey]) -> None:
-        """Enter that others of the same device could be fetched: it is the recordings themselves."""
-        self.holdings.quarantine(keys)
 
     def pace(self, source: str, now: dt.datetime) -> Pace | None:
         """Return how many downloads at once *source* has borne in earlier runs."""

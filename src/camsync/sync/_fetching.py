@@ -117,7 +117,7 @@ class Fetching:
             context.done(file)
             self._lucky()
         except CancelledError:
-            context.books.release(key)
+            context.books.holdings.release(key)
             context.back(key)
         except CamsyncError as error:
             self._failed(recording, error)
@@ -181,7 +181,7 @@ class Fetching:
 
     def _give_back(self, key: RecordingKey) -> None:
         """Leave a recording for the next run, as if it had not been begun."""
-        self._context.books.release(key)
+        self._context.books.holdings.release(key)
         self._context.back(key)
 
     def _ends_the_run(self, error: CamsyncError) -> bool:
@@ -233,7 +233,7 @@ class Fetching:
         cost its recordings one of their chances.
         """
         if self._fetched:
-            self._context.books.blame(self._unlucky)
+            self._context.books.holdings.quarantine(self._unlucky)
 
 
 class _ExecutorGoneError(ConfigurationError):

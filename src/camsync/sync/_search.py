@@ -72,7 +72,7 @@ class Survey:
         channels = [each for each in known if options.wants(self._source, each)]
         self._context.wishes.offered(self._source, known)
         if self._writes:
-            self._context.books.note(channels)
+            self._context.books.holdings.note(channels)
         if channels:
             self._skew = check_clock(self._context, label, provider)
         done: list[Channel] = []
@@ -132,7 +132,9 @@ class Survey:
         """Decide what to search of *channel*."""
         books, now = self._context.books, self._context.now
         mark = books.mark(channel, now, self._window.beginning(now))
-        hope = books.hope(channel, now - HOPE) if is_late_look_due(mark, now) else None
+        hope = None
+        if is_late_look_due(mark, now):
+            hope = books.holdings.oldest_lost(channel.device, channel.id, now - HOPE)
         return look(self._window, mark, now, hope)
 
     def _judged(self, recordings: list[Recording]) -> Iterator[PlanItem]:
@@ -140,9 +142,10 @@ class Survey:
         books, options = context.books, context.options
         theirs = books.with_host(recordings)
         known: Mapping[RecordingKey, Entry]
-        known = books.observe(recordings) if self._writes else books.known(recordings)
+        keys = [each.key for each in recordings]
+        known = books.observe(recordings) if self._writes else books.holdings.find(keys)
         if theirs and self._writes:
-            books.settle(theirs)
+            books.holdings.elsewhere(theirs)
         for each in recordings:
             if each.key in theirs:
                 yield PlanItem(key=each.key, verdict=Verdict.HELD, recording=each)
@@ -175,7 +178,7 @@ class Survey:
             if entry.missed_for(context.now):
                 context.judged(PlanItem(key=entry.key, verdict=Verdict.GONE))
         if self._writes:
-            context.books.missed([entry.key for entry in missed])
+            context.books.holdings.missed([entry.key for entry in missed])
             if self._window.span is None:  # an hour of last week says nothing of the days since
                 empty = every and not listed
                 context.books.searched(
