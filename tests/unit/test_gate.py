@@ -15,6 +15,7 @@ from camsync import (
     Capability,
     ChannelId,
     ConfigurationError,
+    DestinationError,
     DeviceBusyError,
     DeviceId,
     DeviceTimeoutError,
@@ -421,6 +422,26 @@ def test_errors_of_the_caller_are_no_news_for_the_gate():
         raise OSError("full")  # noqa: EM101
 
     assert (0, 0) == (gated.gate.figures.broken, gated.gate.figures.streams)
+
+
+def test_what_is_checked_when_a_turn_comes_spares_the_device():
+    """The turn is given back, and the device is not asked."""
+    gone = DestinationError("the disk is gone")
+
+    def check():
+        raise gone
+
+    device = Device()
+    gated = Gated(device, Gate(), check=check)
+    with pytest.raises(DestinationError), gated.open(RECORDING):
+        pytest.fail("there is no stream")
+
+    assert [] == device.calls
+    assert (0, 0, 0) == (
+        gated.gate.figures.opened,
+        gated.gate.figures.broken,
+        gated.gate.figures.streams,
+    )
 
 
 def busy(**options):

@@ -44,7 +44,9 @@ class DeviceRun:
         try:
             with provider_of(self._source) as provider:
                 gate = self._gate()
-                gated = Gated(provider, gate, limiter=options.limiter)
+                gated = Gated(
+                    provider, gate, limiter=options.limiter, check=self._context.tree.check
+                )
                 found = Survey(self._context, self._source, writes=True).run(gated)
                 self.channels = found.channels
                 elsewhere = options.executor is not None and isinstance(self._source.provider, str)

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -92,6 +92,10 @@ class GatedStream:
         self._stream.abort()
 
 
+def _nothing() -> None:
+    """Check nothing."""
+
+
 class Gated:
     """A provider whose streams go through a gate; everything else is the provider's own.
 
@@ -99,12 +103,22 @@ class Gated:
         provider: What is wrapped. Closing this closes it.
         gate: The gate of its device; several wrappers may share one.
         limiter: Holds back the bytes of all streams that share it.
+        check: Called when it is a stream's turn, before the device is asked; what it raises is
+            raised by `open`. A turn may come long after a recording was prepared.
     """
 
     name: ClassVar[str] = "gated"
 
-    def __init__(self, provider: Provider, gate: Gate, limiter: Limiter | None = None) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        gate: Gate,
+        limiter: Limiter | None = None,
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self.provider = provider
+        self._check = check or _nothing
         self.gate = gate
         self._limiter = limiter
         self._times = threading.local()
@@ -138,6 +152,7 @@ class Gated:
         while True:
             slot = self._take(cancel, first=refusals > 0)
             stack.callback(self.gate.give_back, slot)
+            self._check()
             try:
                 stream = stack.enter_context(
                     self.provider.open(recording, offset=offset, cancel=cancel)
