@@ -258,18 +258,48 @@ def record(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure side by side with other programs; writes benchmarks/results (see performance.md).
 
-    Needs Debian's apache2 and curl; wget, aria2c and ffmpeg are compared if they are there.
+    Root on Debian gets the programs that are missing from apt-get; for others it names them.
     """
-    session.install(".[all]", "xmltodict")
+    _debian(session)
+    session.install(".[all,postgres]", "xmltodict")
     peers = Path(session.create_tmp()) / "peers"
     oldest = sys.executable if OLDEST == HERE else f"python{OLDEST}"
     session.run(oldest, "-m", "venv", "--clear", str(peers), external=True)
     python = str(peers / ("Scripts" if os.name == "nt" else "bin") / "python")
     session.run(python, "-m", "pip", "install", "-q", "hikload", external=True)
     env = {"CAMSYNC_PEERS_PYTHON": python}
-    session.run("python", "benchmarks/run.py", *session.posargs, env=env)
+    programs = _postgres_programs()
+    with contextlib.ExitStack() as stack:
+        if programs is not None:
+            env["CAMSYNC_TEST_POSTGRES"] = stack.enter_context(
+                _postgres_server(programs, lasting=True)
+            )
+        session.run("python", "benchmarks/run.py", *session.posargs, env=env)
     if not session.posargs:
         session.run("python", "benchmarks/sync.py")
+
+
+def _debian(session: nox.Session) -> None:
+    """Install the programs that camsync is measured against, where that can be done."""
+    folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    wanted = {
+        "apache2": "apache2",
+        "curl": "curl",
+        "wget": "wget",
+        "aria2c": "aria2",
+        "ffmpeg": "ffmpeg",
+    }
+    missing = [name for program, name in wanted.items() if not shutil.which(program, path=folders)]
+    if _postgres_programs() is None:
+        missing.append("postgresql")
+    if not missing:
+        return
+    command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing]
+    if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        session.warn(f"what needs these is not measured; install them with: {' '.join(command)}")
+        return
+    session.run("apt-get", "update", "-q", external=True)
+    session.run(*command, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})
 
 
 @nox.session
@@ -334,8 +364,13 @@ def _postgres_programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def _postgres_server(programs: Path) -> Iterator[str]:
-    """Start a server with a password in a temporary folder, and give the URL of its database."""
+def _postgres_server(programs: Path, *, lasting: bool = False) -> Iterator[str]:
+    """Start a server with a password in a temporary folder, and give the URL of its database.
+
+    Args:
+        programs: The folder of initdb and pg_ctl.
+        lasting: Whether it syncs what it commits, as a server that is measured must.
+    """
     password = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="camsync-postgres-") as name:
         folder = Path(name)
@@ -347,7 +382,8 @@ def _postgres_server(programs: Path) -> Iterator[str]:
         login = ["-A", "scram-sha-256", "-U", "camsync", f"--pwfile={secret}"]
         _quietly(*prefix, str(programs / "initdb"), "-D", data, *login)
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        options += " -c fsync=off -c synchronous_commit=off"  # nothing of it is to survive
+        if not lasting:
+            options += " -c fsync=off -c synchronous_commit=off"  # nothing of it is to survive
         control = [*prefix, str(programs / "pg_ctl"), "-D", data, "-w"]
         _quietly(*control, "-l", log, "-o", options, "start")
         try:

@@ -527,7 +527,9 @@ _COPIES = f"""
 INSERT INTO camsync_recording (
     channel_id, track_id, key_start, item, start, "end", size, kind, state, first_seen, last_seen
 )
-WITH RECURSIVE number(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM number WHERE n < :last)
+WITH RECURSIVE number(n) AS (
+    SELECT CAST(:first AS INTEGER) UNION ALL SELECT n + 1 FROM number WHERE n < :last
+)
 SELECT channel_id, track_id, key_start + n * {_LENGTH}, 'copy-' || n, start + n * {_LENGTH},
     "end" + n * {_LENGTH}, size, kind, state, first_seen, last_seen
 FROM camsync_recording, number
@@ -589,8 +591,12 @@ def fill_catalogue(a: Arguments) -> None:
         with catalogue.engine.connect() as connection:
             connection.execute(sa.text("ANALYZE"))
             connection.commit()
-    place = Path(a["place"])
-    print(json.dumps({"bytes": place.stat().st_size if place.is_file() else 0}))
+            if catalogue.engine.dialect.name == "postgresql":
+                query = sa.text("SELECT pg_total_relation_size('camsync_recording')")
+                size = connection.execute(query).scalar()
+            else:
+                size = Path(a["place"]).stat().st_size
+    print(json.dumps({"bytes": size}))
 
 
 def use_catalogue(a: Arguments) -> None:
