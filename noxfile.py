@@ -65,6 +65,7 @@ nox.options.sessions = [
 MINIMUMS = (
     "attrs==23.1.0",
     "av==17.0.0",
+    "certifi==2023.7.22",
     "click==8.1.3",
     "cryptography==41.0.7",
     "filelock==3.12.0",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import platform
 import socket
 
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
+
+from camsync.credentials import file
+from camsync.registry import _refused
 
 
 hypothesis.settings.register_profile(
@@ -56,16 +62,51 @@ def _is_loopback(address: object) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder, never used twice, for each test's profiles and stores; it is not made yet."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _a_home_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _clean_environment: None
-) -> None:
+def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> None:
     """Keep the user's own profiles and stores out of the tests, and the reverse."""
-    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "camsync-home"))
+    monkeypatch.setenv("CAMSYNC_HOME", str(next(_homes)))
 
 
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_keys() -> Iterator[None]:
+    """Let guessing be easy: what it really costs is tested where that is the point."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)
+        patch.setattr(_refused, "_COST", {"n": 2, "r": 8, "p": 1})
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _shared_sql() -> Iterator[None]:
+    """Let each statement be put into words once, and not once for each catalogue of each test."""
+    create, words = sa.create_engine, {}
+    first = create("sqlite://")
+    with first.connect():  # it learns what SQLite can do
+        dialect = first.dialect
+    first.dispose()
+
+    def create_engine(*args, **options):
+        engine = create(*args, **options)
+        if engine.dialect.name == dialect.name:
+            engine.dialect = dialect
+            engine.update_execution_options(compiled_cache=words)
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sa, "create_engine", create_engine)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
     """Refuse every connection that leaves this machine, and every look-up of a foreign name."""
     connect, connect_ex, lookup = (
         socket.socket.connect,
@@ -90,15 +131,17 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             pytest.fail(f"a test tried to look up {host!r}")
         return lookup(host, *args, **options)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
-    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
-    monkeypatch.setattr(socket, "getaddrinfo", guarded_lookup)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_lookup)
+        yield
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
     """Keep proxies, CA bundles and passwords of the machine out of the tests."""
-    for name in (
+    foreign = {
         "ALL_PROXY",
         "CURL_CA_BUNDLE",
         "HTTPS_PROXY",
@@ -106,9 +149,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "NO_PROXY",
         "REQUESTS_CA_BUNDLE",
         "SSL_CERT_FILE",
-    ):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name in list(os.environ):
-        if name.startswith("CAMSYNC_"):
-            monkeypatch.delenv(name)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper() in foreign or name.startswith("CAMSYNC_"):
+                patch.delenv(name)
+        yield

@@ -386,6 +386,51 @@ class _Page:
         self.closed = True
 
 
+class _Nothing(_Page):
+    """A reply that announces nothing and keeps silent; then comes what was not announced."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.declared = 0
+        self.patience: list[float] = []
+
+    def wait(self, seconds: float) -> None:
+        self.patience.append(seconds)
+
+    def readinto(self, view: memoryview) -> int:
+        if not self.body:
+            msg = "silence"
+            raise DeviceTimeoutError(msg)
+        return super().readinto(view)
+
+
+def test_nothing_is_believed_after_a_moment(monkeypatch, provider):
+    """Behind Content-Length: 0 nothing may come: the whole timeout is not spent on it."""
+    recording = _first(provider)
+    reply = _Nothing(b"")
+    provider._client.stream = lambda *_, **__: reply  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr("camsync.providers.hikvision._download._GRACE", 0.5)
+
+    with pytest.raises(ShortReadError, match="sent nothing"), provider.open(recording):
+        pass
+    assert [0.5] == reply.patience
+    assert reply.closed
+
+
+def test_what_comes_all_the_same_is_waited_for_as_ever(provider):
+    """Content-Length: 0 may be a lie: once it has shown to be one, silence is what it always is."""
+    recording = attrs.evolve(_first(provider), size=1000)
+    reply = _Nothing(b"IMKH" + b"x" * 100)
+    provider._client.stream = lambda *_, **__: reply  # type: ignore[method-assign, assignment]
+    buffer = memoryview(bytearray(1 << 16))
+
+    with provider.open(recording) as stream:
+        assert 104 == stream.readinto(buffer)
+        with pytest.raises(DeviceTimeoutError):
+            stream.readinto(buffer)
+    assert [1.0, 1.0] == reply.patience  # no longer than the timeout either
+
+
 def test_footage_without_end_is_cut_off(provider):
     """Far more than was announced is no recording: one file must not fill the disk."""
     recording = attrs.evolve(_first(provider), size=1000)

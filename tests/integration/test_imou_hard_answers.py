@@ -8,6 +8,7 @@ import logging
 import threading
 import traceback
 
+import attrs
 import pytest
 
 from camsync import ImouClient, RetryPolicy, TimeSpan
@@ -21,6 +22,7 @@ from camsync.errors import (
     PermissionDeniedError,
     ProtocolError,
     QuotaError,
+    UnreachableError,
 )
 from camsync.models import Channel
 from camsync.providers.imou._aside import aside, waiting
@@ -38,6 +40,9 @@ RECORD = {
     "beginTime": "2026-06-01 10:00:00",
     "endTime": "2026-06-01 10:01:00",
 }
+
+
+QUICK = RetryPolicy(attempts=3, initial=0)
 
 
 def _ok(data=None, code="0", msg="ok"):
@@ -85,6 +90,59 @@ def _tries(ask, times=3, kind=CamsyncError):
 
 def _is_md5(sent):
     return len(sent["system"]["sign"]) == 32
+
+
+# -- Answers that break off
+
+
+class _Cutting(_Cloud):
+    """Cuts the first answers of a method, as a connection that breaks does."""
+
+    def __init__(self, home, answers, method, cuts):
+        super().__init__(home, answers)
+        self._method, self._cuts = method, cuts
+
+    def post(self, url, body):
+        answer = super().post(url, body)
+        if not url.endswith(self._method) or not self._cuts:
+            return answer
+        self._cuts -= 1
+        half = len(answer.body) // 2
+        return attrs.evolve(answer, body=answer.body[:half], missing=half)
+
+
+@pytest.mark.parametrize("method", ["accessToken", "deviceStorage"])
+def test_an_answer_that_breaks_off_is_tried_again(start, method):
+    """It was not the cloud's last word: as often as the policy says, and each try is counted."""
+    client, cloud = start({"deviceStorage": _ok({"totalBytes": 8})}, retry=QUICK)
+    caller = client._wire._caller
+    caller._web = cloud = _Cutting(cloud.home, cloud._answers, method, 2)
+
+    assert {"totalBytes": 8} == caller.call("deviceStorage", {"deviceId": "D"})
+    assert 3 == cloud.asked.count(method)
+    assert 4 == client.usage.calls
+
+    cloud._cuts = 9
+    client.retry_login()
+    with pytest.raises(UnreachableError, match="in the middle of the answer") as caught:
+        caller.call("deviceStorage", {"deviceId": "D"})
+    assert "internet" in caught.value.next_step
+    assert 6 == cloud.asked.count(method)
+
+
+def test_a_whole_answer_is_not_called_cut(start):
+    """Nonsense to its end is the cloud's last word, and what is whole needs no right length."""
+    client, cloud = start({"deviceStorage": {"nothing": 1}}, retry=QUICK)
+    caller = client._wire._caller
+
+    with pytest.raises(ProtocolError):
+        caller.call("deviceStorage", {"deviceId": "D"})
+    assert 1 == cloud.asked.count("deviceStorage")
+
+    cloud._answers["deviceStorage"] = _ok({"totalBytes": 8})
+    whole = cloud.post
+    cloud.post = lambda *what: attrs.evolve(whole(*what), missing=99)
+    assert {"totalBytes": 8} == caller.call("deviceStorage", {"deviceId": "D"})
 
 
 # -- Lists

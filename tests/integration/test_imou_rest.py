@@ -40,9 +40,11 @@ from camsync.errors import (
 )
 from camsync.models import CheckStatus, RecordingKind, VolumeState
 from camsync.providers.imou._linked import FilePlaying
+from camsync.providers.imou._rest import RECORDS
 from camsync.providers.imou.oauth import ImouLink, ImouTokens, LinkSession, linked
 from camsync.testing.imou import ImouSimulator
 from camsync.testing.imou.gateway import FAULTS
+from camsync.transport import Web
 
 
 pytest.importorskip("av")  # the simulated gateway makes its MP4 files with it
@@ -640,15 +642,16 @@ def test_the_zone_must_be_given(link, store, sim):
     assert not sim.calls
 
 
-def test_the_budget_guards_these_calls_too(link, store, gateway, sim):
+def test_the_budget_guards_these_calls_too(link, store, gateway, sim, tmp_path):
     """At the limit nothing is sent, neither calls nor media; renewals count."""
     with linked(link, store, "shop", max_calls=3, timezone="+08:00") as client:
         recording = _first(client)
         gateway.consent.expire()
         with pytest.raises(BudgetExceededError):
             client.devices()
+    usage = tmp_path / "usage.json"
     with (
-        linked(link, store, "shop", max_bytes=0, timezone="+08:00", usage="u.json") as client,
+        linked(link, store, "shop", max_bytes=0, timezone="+08:00", usage=usage) as client,
         pytest.raises(BudgetExceededError),
         client.open(recording),
     ):
@@ -994,3 +997,40 @@ def test_no_signed_url_is_shown(client, gateway, caplog, fault):
     signs = [file.sign for file in gateway.files._open.values()]
     assert signs
     assert [] == [sign for sign in signs if sign in shown]
+
+
+def _cut(monkeypatch, path, times):
+    """Cut the first answers to POSTs to *path* in their middle; return what was sent there."""
+    post, sent = Web.post, []
+
+    def cutting(web, url, *rest):
+        answer = post(web, url, *rest)
+        if not str(url).endswith(path) or len(sent) >= times:
+            return answer
+        sent.append(path)
+        half = len(answer.body) // 2
+        return attrs.evolve(answer, body=answer.body[:half], missing=half)
+
+    monkeypatch.setattr(Web, "post", cutting)
+    return sent
+
+
+def test_an_answer_that_breaks_off_is_tried_again(link, store, sim, monkeypatch):
+    """A call may be asked again, and is counted again."""
+    retry = RetryPolicy(attempts=2, initial=0)
+    with linked(link, store, "shop", timezone="+08:00", retry=retry) as client:
+        channel = client.channels()[0]
+        sent = _cut(monkeypatch, RECORDS, 1)
+        before = client.usage.by_method.get(RECORDS, 0)
+        assert list(client.search(channel, TimeSpan.last(hours=1)))
+        assert 1 == len(sent)
+        assert 1 < client.usage.by_method[RECORDS] - before
+
+
+def test_tokens_that_break_off_are_not_asked_for_again(link, store, sim, monkeypatch):
+    """The old ones may be used up: that the connection broke is said, and nothing is repeated."""
+    sent = _cut(monkeypatch, TOKEN, 9)
+
+    with pytest.raises(UnreachableError, match="in the middle of the answer"):
+        link.refresh(_stored(store))
+    assert 1 == len(sent)

@@ -32,15 +32,9 @@ from camsync.testing import RecorderSimulator
 
 
 WRONG, OTHER = "hidden-wrong-1", "hidden-wrong-2"
-_COST = dict(_refused._COST)
+_COST = dict(_refused._COST)  # before the tests make it cheap
 HOUR = dt.timedelta(hours=1)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX rights")
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch):
-    """Guessing may be easy here: the tests compute hundreds of digests."""
-    monkeypatch.setattr(_refused, "_COST", {"n": 2, "r": 8, "p": 1})
 
 
 @pytest.fixture

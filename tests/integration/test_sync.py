@@ -13,6 +13,7 @@ import pytest
 
 from camsync import HikvisionISAPI, ImouClient, RetryPolicy, TimeSpan
 from camsync.catalogue import Catalogue
+from camsync.providers.hikvision import _download
 from camsync.sync import make_plan, sync
 from camsync.testing import ImouSimulator, RecorderSimulator
 
@@ -113,15 +114,23 @@ def test_a_wrong_password_costs_one_failed_login(tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["busy-503", "error-500", "truncate", "reset"])
-def test_faults_of_a_moment_cost_nothing(tmp_path, fault):
+def test_faults_of_a_moment_cost_nothing(tmp_path, monkeypatch, fault):
     """The run gets over them; nothing is lost, nothing is there twice."""
+    monkeypatch.setattr(_download, "_GRACE", 0.2)
     faults = [name for name in RecorderSimulator.FAULTS if name.startswith(fault)]
     with RecorderSimulator(channels=1, hours=0.1, segment_seconds=60) as sim:
         for name in faults:
             sim.enable(name, 1)
         with _client(sim) as client, Catalogue(":memory:") as catalogue:
             reports = [
-                sync(client, tmp_path, since=HOURS, catalogue=catalogue, container="original")
+                sync(
+                    client,
+                    tmp_path,
+                    since=HOURS,
+                    catalogue=catalogue,
+                    container="original",
+                    retry=QUICK,
+                )
                 for _ in range(2)
             ]
         span = TimeSpan.last(hours=1)

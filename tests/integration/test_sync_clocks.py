@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 
 import pytest
 
@@ -28,31 +27,6 @@ JUMPS = {
     "a day ahead": DAY,
     "years ahead": YEARS,
 }
-
-
-class World:
-    """True time, and the clock of this computer, which shows something else at times."""
-
-    def __init__(self):
-        self.true = NOW
-        self.wrong = dt.timedelta(0)
-
-    def __call__(self):
-        return self.true + self.wrong
-
-    def pass_by(self, length):
-        self.true += length
-
-
-@pytest.fixture
-def world(monkeypatch):
-    """The clock of all parts of camsync in this process, but not that of simulated devices."""
-    world = World()
-    for name, module in list(sys.modules.items()):
-        mine = name.startswith("camsync") and not name.startswith("camsync.testing")
-        if mine and hasattr(module, "utcnow"):
-            monkeypatch.setattr(module, "utcnow", world)
-    return world
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from camsync import ChannelId, HikvisionISAPI, RetryPolicy, ShortReadError
 from camsync.catalogue import Catalogue, State
-from camsync.sync import EventKind, _context, sync
+from camsync.sync import EventKind, sync
 from camsync.testing import MemoryProvider, RecorderSimulator
 from camsync.testing.memory import content
 from camsync.testing.recorder._media import program_stream
@@ -25,24 +25,6 @@ MINUTE = dt.timedelta(minutes=1)
 HALF_A_DAY = dt.timedelta(hours=12)
 HASTY = RetryPolicy(attempts=2, initial=0.01)
 PATIENT = RetryPolicy(attempts=12, initial=0.05, maximum=0.3)
-
-
-class World:
-    """The clock of camsync's part; simulated devices have their own."""
-
-    def __init__(self):
-        self.ahead = dt.timedelta(0)
-
-    def __call__(self):
-        return dt.datetime.now(dt.timezone.utc) + self.ahead
-
-
-@pytest.fixture
-def world(monkeypatch):
-    """A clock that can be set forward."""
-    world = World()
-    monkeypatch.setattr(_context, "utcnow", world)
-    return world
 
 
 @pytest.fixture
@@ -272,7 +254,7 @@ def test_a_name_that_is_used_again_after_a_wrap(run, world, catalogue, tmp_path)
 
     assert 2 == len(report.downloaded)
     assert () == report.gone == again.downloaded
-    world.ahead += dt.timedelta(hours=7)  # it was missed once: that is no proof
+    world.pass_by(dt.timedelta(hours=7))  # it was missed once: that is no proof
     assert (lost.key,) == run(recorder).gone
     assert _digests(_files(tmp_path)) == collections.Counter(
         _digest(_footage(seconds)) for seconds in (1, 3, 4)
@@ -296,7 +278,7 @@ def test_a_wrap_between_the_list_and_the_download(run, world, tmp_path):
 
     assert _digests(_files(tmp_path)) == {_digest(_footage(2)): 1}
     assert () == last.gone
-    world.ahead += dt.timedelta(hours=7)
+    world.pass_by(dt.timedelta(hours=7))
     assert (listed.key,) == run(recorder).gone
 
 

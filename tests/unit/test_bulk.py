@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from camsync import CamsyncError, ConfigurationError, ProtocolError, Secret
+from camsync import CamsyncError, ConfigurationError, ProtocolError, Secret, UnreachableError
 from camsync.transport import Address, BulkReply, TLSPolicy, Transport
 
 
@@ -95,9 +95,13 @@ def test_long_rests_are_not_read_away():
 
 
 def test_what_is_no_http_is_named():
-    """Another protocol behind the port is a protocol error or a closed line, never a crash."""
-    with _server(b"SSH-2.0-OpenSSH_9.6\r\n") as transport, pytest.raises(Exception, match=r"127"):
-        transport.stream("GET", "/")
+    """Another protocol behind the port is said to be one, on both paths."""
+    ssh = b"SSH-2.0-OpenSSH_9.6\r\n"
+    with _server(ssh, ssh) as transport:
+        for ask in (transport.stream, transport.request):
+            with pytest.raises(UnreachableError, match=r"127.*is not HTTP") as caught:
+                ask("GET", "/")
+            assert "https=True" in str(caught.value.next_step)
 
 
 def test_timeouts_are_mandatory():

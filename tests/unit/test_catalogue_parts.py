@@ -57,11 +57,11 @@ def _chain(error):
     return "\n".join(shown)
 
 
-def test_the_usual_place(tmp_path, monkeypatch):
+def test_the_usual_place(monkeypatch):
     """In the user's own folder, which nobody else can look into."""
     with Catalogue() as catalogue:
         path = catalogue.place.file
-        assert tmp_path / "camsync-home" / "catalogue.sqlite3" == path
+        assert Path(os.environ["CAMSYNC_HOME"]) / "catalogue.sqlite3" == path
         assert 0o600 == stat.S_IMODE(path.stat().st_mode)
         assert 0o700 == stat.S_IMODE(path.parent.stat().st_mode)
     monkeypatch.delenv("CAMSYNC_HOME")

@@ -32,7 +32,6 @@ from camsync import (
 from camsync.cli import main
 from camsync.cli._output import Output
 from camsync.cli._warnings import warnings_to
-from camsync.credentials import file
 from camsync.credentials.keys import new_key
 
 
@@ -636,7 +635,6 @@ def test_a_store_of_ones_own_is_to_be_named_again(recorder, capsys, password_fil
 def test_a_new_file_gets_a_passphrase_that_is_typed_twice(recorder, capsys, asked, monkeypatch):
     """Once for a file that is there; a slip is asked again."""
     monkeypatch.delenv("CAMSYNC_KEY")
-    monkeypatch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)
     asked.answers += [PASSWORD, "correct horse", "corect horse", "correct horse", "correct horse"]
     code, _out, err = run(capsys, "login", URL, "--yes")
     path = registry.open_store().path
@@ -1118,7 +1116,6 @@ def test_a_wrong_passphrase_is_said_before_the_recorder_is_asked(
     recorder, capsys, asked, monkeypatch
 ):
     """And before anybody types the password."""
-    monkeypatch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)
     path = registry.open_store().path
     monkeypatch.delenv("CAMSYNC_KEY")
     credential = Credential(username="admin", secret=PASSWORD)

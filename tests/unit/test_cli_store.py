@@ -29,7 +29,6 @@ from camsync import (
     registry,
 )
 from camsync.cli import main
-from camsync.credentials import file
 from camsync.credentials.keys import new_key, write_key_file
 
 
@@ -66,11 +65,10 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
-    """A home of its own, cheap passphrases, and a key in the environment."""
+    """A home of its own, and a key in the environment."""
     folder = tmp_path / "home"
     monkeypatch.setenv("CAMSYNC_HOME", str(folder))
     monkeypatch.setenv("CAMSYNC_KEY", new_key().reveal())
-    monkeypatch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)
     return folder
 
 

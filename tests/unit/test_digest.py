@@ -86,6 +86,31 @@ def test_what_cannot_be_answered_is_not_chosen(header: str):
     assert choose(parse_challenges([header])) is None
 
 
+@pytest.mark.parametrize("name", ["realm", "nonce", "opaque"])
+@pytest.mark.parametrize("char", ["\0", "\v", "\x1f", "\x7f"])
+def test_control_characters_are_not_repeated(name: str, char: str):
+    """A challenge that holds one is not answered; a good one beside it is."""
+    good = 'Digest realm="good", nonce="n"'
+    bad = 'Digest algorithm=SHA-256, realm="r", nonce="n", opaque="o"'.replace(
+        f'{name}="', f'{name}="{char}'
+    )
+
+    (challenge,) = parse_challenges([bad])
+
+    assert challenge.garbled
+    assert choose([challenge]) is None
+    chosen = choose(parse_challenges([bad, good]))
+    assert chosen is not None
+    assert "good" == chosen.params["realm"]
+
+
+def test_a_tab_is_no_control_character():
+    """A quoted text may hold one."""
+    (challenge,) = parse_challenges(['Digest realm="a\tb", nonce="n"'])
+
+    assert challenge.usable
+
+
 def test_rfc_7616_vectors():
     """The responses of RFC 7616, section 3.9.1, for MD5 and SHA-256."""
     template = (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 import threading
+
+from pathlib import Path
 
 import pytest
 
@@ -52,14 +55,14 @@ def test_calls_are_counted_by_method(path):
     )
 
 
-def test_the_file_is_in_camsync_s_folder_and_holds_all_accounts(tmp_path):
+def test_the_file_is_in_camsync_s_folder_and_holds_all_accounts():
     """Without a path the user's own folder is taken, and accounts do not mix."""
     for account in ("one", "two"):
         budget = Budget(account)
         budget.call("x")
         budget.settle()
 
-    book = json.loads((tmp_path / "camsync-home" / "imou-usage.json").read_bytes())
+    book = json.loads((Path(os.environ["CAMSYNC_HOME"]) / "imou-usage.json").read_bytes())
     assert {"one": 1, "two": 1} == {
         name: entry["calls"] for name, entry in book["accounts"].items()
     }

@@ -428,6 +428,32 @@ def test_closing_can_be_repeated_and_is_not_the_end(web, base):
     assert repr(web) == f"<Web {base}>"
 
 
+def test_closing_does_not_wait_for_a_log(caplog):
+    """A log record of urllib3 holds, with its traceback, the connection; it is closed all the same."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno colon\r\n\r\nok"
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            line, _ = listening.accept()
+            with line:
+                line.settimeout(5.0)
+                line.recv(65536)
+                line.sendall(answer)
+                heard.append(line.recv(65536))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        web = Web(base, timeout=(5.0, 5.0))
+        assert b"ok" == web.post(f"{base}/x", b"").body
+        assert any(record.exc_info for record in caplog.records)
+        web.close()
+        thread.join()
+
+    assert [b""] == heard
+
+
 def test_an_unfinished_object_can_be_shown():
     """A traceback that prints variables may meet one."""
     assert "<Web ?>" == repr(Web.__new__(Web))

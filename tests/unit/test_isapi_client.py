@@ -104,6 +104,59 @@ def test_an_answer_that_breaks_off_is_tried_again():
     assert len(transport.asked) == 3
 
 
+@attrs.define
+class _Reply:
+    """An answer that is still on the wire."""
+
+    body: bytes
+    declared: int | None
+    status: int = 200
+    headers: dict[str, str] = attrs.field(factory=dict)
+    closed: bool = False
+
+    def read(self) -> bytes:
+        return self.body
+
+    def abort(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@attrs.define
+class _Streaming:
+    """A transport with one such answer."""
+
+    reply: _Reply
+    address: Address = attrs.field(factory=lambda: Address.of("127.0.0.1"))
+
+    def stream(self, *_: object, **__: object) -> _Reply:
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "kind"),
+    [
+        (b"<a", 9, UnreachableError),
+        (b"<a", 2, ProtocolError),
+        (b"<a", None, ProtocolError),
+        (b"<html/>", 7, ProtocolError),
+        (STATUS % (b"3", b"deviceError"), 9, DeviceFaultError),
+    ],
+)
+def test_a_question_that_can_be_cancelled_is_read_alike(
+    body: bytes, declared: int | None, kind: type[Exception]
+):
+    """An answer that breaks off is trouble with the connection there, too."""
+    reply = _Reply(body, declared)
+    client = IsapiClient(_Streaming(reply), RetryPolicy(attempts=1))  # type: ignore[arg-type]
+
+    with pytest.raises(kind):
+        client.get_unless("x", None)
+    assert reply.closed
+
+
 def test_a_web_page_is_no_device_without_channels():
     """A login page of the network answers everything with 200."""
     client, transport = _client(_answer(200, b"<html><body>Log in</body></html>"))

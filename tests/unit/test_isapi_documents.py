@@ -393,10 +393,12 @@ def test_a_refusal_without_details():
         b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b'<?xml version="1.0" encoding="UTF-16"?><a/>',
         b"<a>" * 300 + b"</a>" * 300,
+        b"<a>" + b"<b/>" * 400_000 + b"</a>",
     ],
+    ids=lambda body: repr(body[:24]),
 )
 def test_hostile_xml_is_refused(body: bytes):
-    """No document type, no entity, no depth, no NUL gets through: one typed error instead."""
+    """No document type, entity, depth, crowd or NUL gets through: one typed error instead."""
     with pytest.raises(ProtocolError):
         _xml.parse(body, "a test")
 

@@ -12,6 +12,7 @@ from camsync import (
     AuthenticationError,
     ConfigurationError,
     InsecureAuthenticationError,
+    ProtocolError,
     Secret,
     UnreachableError,
 )
@@ -201,6 +202,20 @@ def test_an_unknown_scheme_is_named():
         _login().run("GET", "/", Device([_refused("NTLM")]))
     with pytest.raises(AuthenticationError, match="nothing"):
         _login().run("GET", "/", Device([Reply(401)]))
+
+
+@pytest.mark.parametrize("others", [(), ('Basic realm="r"',)])
+def test_a_garbled_challenge_is_not_answered(others: tuple[str, ...]):
+    """Control characters are not sent back; nor is the password, in the clear, instead of them."""
+    device = Device([_refused('Digest realm="r\0", nonce="n"', *others)])
+    one = _login(basic_allowed=True)
+
+    with pytest.raises(ProtocolError, match="control characters"):
+        one.run("GET", "/", device)
+
+    assert [None] == device.seen
+    device.script = [_refused(), Reply()]
+    assert one.run("GET", "/", device).status == 200
 
 
 def test_an_explanation_replaces_the_bare_refusal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import socket
 import ssl
 
@@ -23,6 +24,8 @@ from camsync.transport import Address, TLSPolicy
 from camsync.transport._mapping import mapped_errors
 from camsync.transport._tls import changed_certificate
 
+
+importlib.import_module("camsync.transport._session")  # teaches the mapping what requests raises
 
 ADDRESS = Address.of("127.0.0.1")
 PIN = "sha256:" + "ab" * 32
@@ -56,6 +59,7 @@ def _mapped(error: Exception, tls: TLSPolicy = OPEN) -> Exception:
         (http.client.RemoteDisconnected("x"), UnreachableError),
         (http.client.BadStatusLine("x"), UnreachableError),
         (http.client.LineTooLong("x"), ProtocolError),
+        (http.client.InvalidURL("x"), ConfigurationError),
         (ssl.SSLError(1, "WRONG_VERSION_NUMBER"), TLSError),
         (ssl.SSLError(1, "CERTIFICATE_VERIFY_FAILED"), CertificateError),
         (OSError(), UnreachableError),

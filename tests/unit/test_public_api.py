@@ -189,6 +189,18 @@ def test_ledgers_need_no_database():
     )
 
 
+@pytest.mark.parametrize("tls", ["", ", https=True, verify='sha256:' + 'ab' * 32"])
+def test_recorders_need_no_requests(tls):
+    """A recorder is asked, and an error explained, without the libraries that clouds need."""
+    assert "UnreachableError []" == python(
+        f"import sys, camsync; recorder = camsync.HikvisionISAPI('127.0.0.1', 'u', 'p', port=1{tls},"
+        " retry=camsync.RetryPolicy(attempts=1))\n"
+        "try: recorder.devices()\n"
+        "except camsync.CamsyncError as error: said = type(error).__name__\n"
+        "print(said, [name for name in ('requests', 'urllib3', 'certifi') if name in sys.modules])"
+    )
+
+
 CALLABLES = [
     "HikvisionISAPI",
     "Limiter",

@@ -274,6 +274,24 @@ def test_a_file_that_is_no_text_or_not_there(tmp_path):
     assert "--to DIRECTORY" in caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'dest = "a"\ncontainer = "mp4{"{" * 6000}"',
+        f'dest = "a"\nsince = "{"9" * 6000}d"',
+        f'dest = "a"\norder = "{"x" * 6000}"',
+        f"passwor{'d' * 6000} = 1",
+        f'dest = "a"\n[[source]]\nurl = "imou://a@sg"\nwake = ["{"x" * 6000}"]',
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_however_long_it_is(tmp_path, text):
+    """A value is shown by its beginning."""
+    with pytest.raises(ConfigurationError) as caught:
+        _load(tmp_path, text)
+
+    assert len(caught.value.message) < 300
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 def test_a_file_that_others_can_change_is_refused(tmp_path):
     """It names commands that are run; being read by others is fine: there is no secret in it."""

@@ -138,7 +138,7 @@ def _transport(server: _Server, *, secure: bool = False, pin: str = "") -> Itera
         transport.close()
 
 
-def _by_control(transport: Transport) -> None:
+def _by_calls(transport: Transport) -> None:
     transport.request("GET", "/x")
 
 
@@ -200,7 +200,7 @@ def _assert_clean(text: str, server: _Server) -> None:
 
 
 schemes = pytest.mark.parametrize("challenge", [DIGEST, BASIC], ids=["digest", "basic"])
-paths = pytest.mark.parametrize("work", [_by_control, _by_bulk], ids=["control", "bulk"])
+paths = pytest.mark.parametrize("work", [_by_calls, _by_bulk], ids=["calls", "bulk"])
 
 
 @schemes
@@ -208,14 +208,14 @@ paths = pytest.mark.parametrize("work", [_by_control, _by_bulk], ids=["control",
     ("work", "trouble"),
     [
         (work, trouble)
-        for work in (_by_control, _by_bulk, _by_buffer)
+        for work in (_by_calls, _by_bulk, _by_buffer)
         for trouble in TROUBLES
         if (work, trouble) != (_by_buffer, "oversize")  # a buffer takes what there is
     ],
 )
 def test_trouble_on_the_wire(trouble, work, challenge, monkeypatch, caplog):
     """Whatever the device does after the login has come, no error shows any form of it."""
-    for module in ("_bulk", "_control"):
+    for module in ("_bulk", "_calls"):
         monkeypatch.setattr(f"camsync.transport.{module}.MAX_ANSWER", 60)
     then, kind = TROUBLES[trouble]
     caplog.set_level(logging.DEBUG)
@@ -331,7 +331,7 @@ def test_a_mistake_while_hashing(monkeypatch):
     with server, _transport(server) as transport:
         transport.request("GET", "/x")
         monkeypatch.setattr(type(transport.login._scheme), "_ha1", careless)
-        error = _caught(_by_control, transport)
+        error = _caught(_by_calls, transport)
 
     assert isinstance(error, AttributeError)
     _assert_clean(_everything(error), server)
@@ -343,7 +343,7 @@ def test_the_callers_own_error_is_left_alone():
         try:
             _remember(own := ["mine"])
         except LookupError as mine:
-            error = _caught(_by_control, transport)
+            error = _caught(_by_calls, transport)
             kept, frame = mine.args, mine.__traceback__.tb_next.tb_frame  # type: ignore[union-attr]
 
     assert mine_is_behind(error)
@@ -365,7 +365,7 @@ def test_nothing_prints_the_login(monkeypatch, capsys):
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     server = _Server(BASIC, _say(HEAD, b"Content-Length: 0\r\n\r\n"))
     with server, _transport(server) as transport:
-        _by_control(transport)
+        _by_calls(transport)
         _by_bulk(transport)
 
     assert server.seen == [f"Basic {TOKEN}"] * 2

@@ -41,6 +41,7 @@ _LIBRARIES = (
     "camsync",
     "attrs",
     "av",
+    "certifi",
     "click",
     "cryptography",
     "filelock",

@@ -135,7 +135,7 @@ def _refusal(document: Document, guilty: tuple[str, ...]) -> Refusal:
     number = int(outer[1]) if outer[1:] and outer[1].isdigit() else 1
     place = document.place(key, table, number)
     step = STEP if key == _CATALOGUE else _LOGIN
-    return f"{place}: {key!r} holds a secret, or looks as if it did", step
+    return f"{place}: {key[:60]!r} holds a secret, or looks as if it did", step
 
 
 def _secrets(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -36,6 +36,7 @@ _CONTAINERS = ("mp4", "original")
 _STORAGES = ("cloud", "sd", "both")
 _ORDERS = ("oldest", "newest")
 _BOUNDS = 2
+_LONGEST = 80
 
 Read = Callable[["Reader", Any], Any]
 
@@ -53,6 +54,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, str) or value == []:
         return "an empty one"
     return names.get(type(value), "a table" if isinstance(value, Mapping) else "a date or a time")
+
+
+def _cut(value: Any) -> str:
+    """Return a value as it would be written, or its beginning: a message is one line."""
+    written = repr(value)
+    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
 
 
 def _path(reader: Reader, value: Any) -> Path:
@@ -103,7 +110,7 @@ def _beginning(reader: Reader, value: Any) -> dt.datetime | dt.timedelta:
     try:
         return as_since(found)
     except ConfigurationError as error:
-        msg = f"{value!r} is not between a second and a hundred years"
+        msg = f"{_cut(value)} is not between a second and a hundred years"
         raise ConfigurationError(msg) from error
 
 
@@ -175,15 +182,15 @@ def _one_of(words: Sequence[str], text: str) -> str:
     if text in words:
         return text
     *most, last = map(repr, words)
-    msg = f"expected {', '.join(most)} or {last}, not {text!r}"
-    close = difflib.get_close_matches(text.lower(), words, n=1)
+    msg = f"expected {', '.join(most)} or {last}, not {_cut(text)}"
+    close = difflib.get_close_matches(text[:60].lower(), words, n=1)
     raise ConfigurationError(msg, next_step=f"did you mean {close[0]!r}?" if close else None)
 
 
 def _flag(_reader: Reader, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    msg = f"expected true or false, not {value!r}"
+    msg = f"expected true or false, not {_cut(value)}"
     raise ConfigurationError(msg, next_step="write true or false, without quotes")
 
 

@@ -1,7 +1,8 @@
 """HTTP with a device: timeouts, TLS policy, one shared login, errors with names.
 
-The only importer of requests. Two byte paths share address, login and TLS context: requests for
-the small control answers, `http.client` for footage (`_bulk` says why).
+Two byte paths to a device share address, login and connections (`_wire`): one for small answers
+(`_calls`), one for footage (`_bulk`). Clouds are `Web`, which is loaded when it is asked for, as
+only it needs requests.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ import socket
 import sys
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from .._cancel import CancelToken
 from .._secret import Secret
 from ..errors import CamsyncError, CertificateError, ConfigurationError
 from ._address import Address, public_addresses
-from ._bulk import Bulk, BulkReply, BulkRequest
+from ._bulk import Bulk, BulkReply
+from ._calls import Calls
 from ._certificate import Certificate, fetch_certificate, fetch_der, read_certificate
-from ._control import Answer, Control
 from ._login import UNAUTHORIZED, Guard, Login
 from ._mapping import mapped_errors
 from ._place import is_loopback, read_url
 from ._redirect import MOST_HOPS, STATUSES, Where, read_target, redirect_error
 from ._tls import TLSPolicy, Verify, fingerprint
 from ._traces import clean
-from ._web import Web, WebReply
+from ._wire import Answer, Request
+
+
+if TYPE_CHECKING:
+    from ._web import Web, WebReply
 
 
 __all__ = [
@@ -50,6 +56,17 @@ __all__ = [
 ]
 
 XML = 'application/xml; charset="UTF-8"'
+
+
+def __getattr__(name: str) -> Any:
+    """Load what speaks with clouds, and requests with it, when it is first used."""
+    if name not in {"Web", "WebReply"}:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from . import _web
+
+    globals().update(Web=_web.Web, WebReply=_web.WebReply)
+    return globals()[name]
 
 
 class Transport:
@@ -84,8 +101,8 @@ class Transport:
         self.login = Login(username, password, basic_allowed=basic, guard=guard)
         self._tls = tls
         self._timeout = timeout
-        self._control = Control(address, tls, timeout)
         self._bulk = Bulk(address, tls, timeout)
+        self._calls = Calls(self._bulk)
 
     @property
     def verified(self) -> bool:
@@ -118,13 +135,11 @@ class Transport:
             return self._once(method, path, body, anonymous=anonymous)
 
     def _once(self, method: str, path: str, body: bytes | None, *, anonymous: bool) -> Answer:
-        prepared = self._control.prepare(method, path, body, XML)
+        request = Request(method, path, body, XML)
         if anonymous:
-            return self._control.send(prepared, None)
+            return self._calls.send(request, None)
         return self.login.run(
-            method,
-            prepared.path_url,
-            lambda authorization: self._control.send(prepared, authorization),
+            method, request.path, lambda authorization: self._calls.send(request, authorization)
         )
 
     def _onward(self, path: str, answer: Answer) -> str:
@@ -151,10 +166,12 @@ class Transport:
             CancelledError: *cancel* was set before the device answered.
             CamsyncError: As for `request`.
         """
-        request = BulkRequest(method, path, body, XML)
+        request = Request(method, path, body, XML)
         with self._errors_made_safe():
             return self.login.run(
-                method, path, lambda authorization: self._bulk.send(request, authorization, cancel)
+                method,
+                request.path,
+                lambda authorization: self._bulk.send(request, authorization, cancel),
             )
 
     @contextlib.contextmanager
@@ -210,7 +227,6 @@ class Transport:
 
     def close(self) -> None:
         """Close all connections."""
-        self._control.close()
         self._bulk.close()
 
     def __repr__(self) -> str:

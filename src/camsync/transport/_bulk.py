@@ -1,44 +1,25 @@
 """The bulk path: footage through http.client, into the caller's buffer.
 
-The standard library's client costs a third of the CPU of ``iter_content`` loops and, unlike
-requests, lets us decide what a wrong ``Content-Length`` means. Login and TLS policy are the
-control path's.
+Unlike requests, the standard library's client lets us decide what a wrong ``Content-Length`` means.
+Connections, login and TLS policy are the control path's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import select
 import socket
-import threading
 
 from collections.abc import Mapping, Sequence
-
-import attrs
 
 from .._cancel import BreakOff, CancelToken
 from .._secret import Secret
 from ..errors import ProtocolError
-from ._address import Address
-from ._control import HEADERS, MAX_ANSWER
-from ._mapping import mapped_errors
-from ._tls import TLSPolicy
+from ._wire import MAX_ANSWER, Request, Wire
 
 
 _LONGEST_DISCARD = 64 * 1024
-_IDLE_CONNECTIONS = 8
 _LONGEST_NUMBER = 18
-
-
-@attrs.frozen
-class BulkRequest:
-    """A request whose answer is long."""
-
-    method: str
-    path: str
-    body: bytes | None
-    content_type: str
 
 
 class BulkReply:
@@ -134,28 +115,17 @@ class BulkReply:
         if self._closed:  # by now the connection may serve another answer
             return
         self._closed = True
+        self._socket = None  # a late abort() must not break the next answer
         clean = self._response.isclosed() and not self._response.will_close
         self._response.close()
         self._bulk.release(self._connection, clean=clean and not self._open_ended)
 
 
-class Bulk:
+class Bulk(Wire):
     """Connections to one device for long answers. Thread-safe; one connection per open answer."""
 
-    def __init__(self, address: Address, tls: TLSPolicy, timeout: tuple[float, float]) -> None:
-        self._address = address
-        self._tls = tls
-        self._context = tls.context(address.host) if address.secure else None
-        self._connect_timeout, self._read_timeout = timeout
-        self._idle: list[http.client.HTTPConnection] = []
-        self._lock = threading.Lock()
-
-    def errors(self, sent: Secret | None = None) -> contextlib.AbstractContextManager[None]:
-        """Return the block in which the library's errors become camsync's, without *sent*."""
-        return mapped_errors(self._address, self._tls, sent)
-
     def send(
-        self, request: BulkRequest, authorization: Secret | None, cancel: CancelToken | None
+        self, request: Request, authorization: Secret | None, cancel: CancelToken | None
     ) -> BulkReply:
         """Send a request, once, and return as soon as the headers are in.
 
@@ -164,69 +134,25 @@ class Bulk:
             CamsyncError: The device cannot be reached, is silent, or shows a wrong certificate.
         """
         with self.errors(authorization):
-            connection = self._take() or self._connect()
-            return self._exchange(connection, request, authorization, cancel)
+            return self._exchange(self.ready(), request, authorization, cancel)
 
     def _exchange(
         self,
         connection: http.client.HTTPConnection,
-        request: BulkRequest,
+        request: Request,
         authorization: Secret | None,
         cancel: CancelToken | None,
     ) -> BulkReply:
         line: socket.socket | None = connection.sock
-        headers = {**HEADERS, "Content-Type": request.content_type}
-        if authorization is not None:
-            headers["Authorization"] = authorization.reveal()
         try:
-            if line is not None:
-                line.settimeout(self._read_timeout)
             with BreakOff(cancel, lambda: _shut(line)):
-                connection.request(request.method, request.path, request.body, headers)
+                connection.request(
+                    request.method, request.path, request.body, request.headers(authorization)
+                )
                 return BulkReply(self, connection, authorization)
         except BaseException:
             connection.close()
             raise
-
-    def _connect(self) -> http.client.HTTPConnection:
-        address, timeout = self._address, self._connect_timeout
-        connection: http.client.HTTPConnection
-        if address.secure:
-            connection = http.client.HTTPSConnection(
-                address.host, address.port, timeout=timeout, context=self._context
-            )
-        else:
-            connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
-        connection.set_debuglevel(0)  # it would print the login, if a program has set it globally
-        connection.connect()
-        return connection
-
-    def _take(self) -> http.client.HTTPConnection | None:
-        """Return a kept connection that the device has not closed meanwhile, if there is one."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                kept = self._idle.pop()
-            # Nothing is expected on it: what can be read is the device's good-bye.
-            if not select.select([kept.sock], [], [], 0)[0]:
-                return kept
-            kept.close()
-
-    def release(self, connection: http.client.HTTPConnection, *, clean: bool) -> None:
-        """Keep a *clean* connection for the next answer, or close it."""
-        with self._lock:
-            if clean and len(self._idle) < _IDLE_CONNECTIONS:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
 
 
 def _shut(line: socket.socket | None) -> None:

@@ -23,6 +23,7 @@ _EQUALS = re.compile(r"\s*=\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|$)', re.DOTALL)
 _TOKEN68 = re.compile(r"\s+[0-9A-Za-z._~+/-]+=*(?=\s*(?:,|$))")
 _LONGEST = 8192
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _STRENGTH = ("SHA-256", "MD5")
 
@@ -62,10 +63,16 @@ class Challenge:
         return "auth" if "auth" in re.split(r"[\s,]+", offered.lower()) else ""
 
     @property
+    def garbled(self) -> bool:
+        """Whether it holds control characters, which an answer would have to repeat."""
+        return any(_CONTROL.search(value) for value in self.params.values())
+
+    @property
     def usable(self) -> bool:
         """Whether this is a Digest challenge that we can answer."""
         known = self.algorithm in _STRENGTH and self.qop != ""
-        return self.scheme == "digest" and known and "nonce" in self.params
+        whole = "nonce" in self.params and not self.garbled
+        return self.scheme == "digest" and known and whole
 
 
 def parse_challenges(headers: Iterable[str]) -> list[Challenge]:

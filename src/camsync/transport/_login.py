@@ -23,6 +23,7 @@ from ..errors import (
     CamsyncError,
     ConfigurationError,
     InsecureAuthenticationError,
+    ProtocolError,
 )
 from ._digest import Challenge, Nonce, choose, parse_challenges
 
@@ -30,6 +31,7 @@ from ._digest import Challenge, Nonce, choose, parse_challenges
 UNAUTHORIZED = 401
 _FRESH_TRIES = 2
 _PROVING = range(200, 300)
+_GARBLED = "check host and port: perhaps this is no recorder; restart it if it is"
 
 
 class Reply(Protocol):
@@ -286,6 +288,9 @@ class Login:
         digest = choose(challenges)
         if digest is not None:
             return Nonce(digest)
+        if any(challenge.garbled for challenge in challenges):
+            msg = "the device's challenge for the login holds control characters; nothing was sent"
+            raise ProtocolError(msg, http_status=UNAUTHORIZED, next_step=_GARBLED)
         offered = sorted({challenge.scheme for challenge in challenges})
         if "basic" not in offered:
             msg = f"the device asks for a login that camsync cannot do: {offered or 'nothing'}"

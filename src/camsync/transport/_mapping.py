@@ -9,10 +9,7 @@ import re
 import ssl
 import sys
 
-from collections.abc import Callable, Iterator
-
-import requests
-import urllib3.exceptions
+from collections.abc import Callable, Iterator, Sequence
 
 from .._secret import Secret
 from ..errors import (
@@ -31,6 +28,7 @@ from ._traces import chain, clean
 
 _DEEPEST = 8
 _NO_ANSWER = "it closed the connection without an answer"
+_NO_HTTP = "what it answers is not HTTP"
 _TOO_OLD = re.compile(
     "UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|WRONG_SSL_VERSION"
     "|NO_PROTOCOLS_AVAILABLE|NO_CIPHERS|NO_SHARED_CIPHER|HANDSHAKE_FAILURE|INSUFFICIENT_SECURITY"
@@ -45,7 +43,7 @@ _USE_OLD_TLS = (
 
 @contextlib.contextmanager
 def mapped_errors(address: Address, tls: TLSPolicy, sent: Secret | None = None) -> Iterator[None]:
-    """Translate everything that may leave requests, urllib3 and http.client inside the block.
+    """Translate everything that may leave the HTTP libraries inside the block.
 
     Whatever leaves it, a mistake in the program too, has lost the variables of its frames: the
     libraries keep the ``Authorization`` header there, and on their errors.
@@ -58,20 +56,20 @@ def mapped_errors(address: Address, tls: TLSPolicy, sent: Secret | None = None) 
         yield
     except BaseException as error:
         clean(error, before, sent)
-        if isinstance(error, CamsyncError) or not isinstance(error, _FOREIGN):
+        if isinstance(error, CamsyncError) or not isinstance(error, Exception):
+            raise
+        if not isinstance(error, tuple(_FOREIGN)):
             raise
         # Our own check of the certificate, wrapped by the libraries that it passed through
         ours = [one for one in chain(error, before) if isinstance(one, CertificateError)]
         raise copy.copy(ours[0]) if ours else _translated(error, address, tls) from error
 
 
-_FOREIGN = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
+_FOREIGN: list[type[Exception]] = [
     http.client.HTTPException,
     OSError,
     ValueError,  # http.client's reading of a chunk size
-)
+]
 
 
 def _translated(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
@@ -81,19 +79,21 @@ def _translated(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncEr
     return unreachable(address, _reason(error))
 
 
-def _no_connection(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+def no_connection(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    """Build the error for a device that does not even take the connection."""
     del error, tls
     return unreachable(address, "no answer to the connection attempt")
 
 
-def _silence(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+def silence(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    """Build the error for a device that takes the connection and says nothing."""
     del error, tls
     return DeviceTimeoutError(f"{address} did not answer in time")
 
 
-def _unusable(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
-    if error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader):
-        return _not_http(error, address, tls)  # two lengths that contradict each other
+def unusable(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    """Build the error for what cannot be sent, or looked up."""
+    del error, tls
     msg = f"no request can be made for {address}"
     return ConfigurationError(msg, next_step="check host, port and user name")
 
@@ -103,7 +103,13 @@ def _closed(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
     return unreachable(address, _NO_ANSWER)
 
 
-def _not_http(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+def _another(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    del error, tls
+    return unreachable(address, _NO_HTTP)
+
+
+def not_http(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    """Build the error for an answer that breaks the rules of HTTP."""
     del tls
     msg = f"{address} does not speak proper HTTP ({type(error).__name__})"
     return ProtocolError(msg)
@@ -111,12 +117,13 @@ def _not_http(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncErro
 
 def unreachable(address: Address, reason: str) -> UnreachableError:
     """Build the error for a connection that failed or broke."""
-    hint = "emote end closed" in reason or reason == _NO_ANSWER
+    hint = "emote end closed" in reason or reason in {_NO_ANSWER, _NO_HTTP}
     step = "perhaps this is the HTTPS port: use https=True" if hint and not address.secure else None
     return UnreachableError(f"{address} cannot be reached: {reason}", next_step=step)
 
 
-def _tls_error(error: Exception, address: Address, tls: TLSPolicy) -> TLSError:
+def tls_error(error: Exception, address: Address, tls: TLSPolicy) -> TLSError:
+    """Build the error for a handshake that failed, or a certificate that is not trusted."""
     text = str(error)
     old = _TOO_OLD.search(text) is not None and not tls.old
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -143,20 +150,26 @@ _LOOK_AT_THE_PORT = (
     "check that the port is the HTTPS port; firmware before 2016 may be too old, see old_tls=True"
 )
 _Build = Callable[[Exception, Address, TLSPolicy], CamsyncError]
-_RULES: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (  # the most specific first
-    ((requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError), _tls_error),
-    (
-        (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
-        _no_connection,
-    ),
-    (
-        (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
-        _silence,
-    ),
-    ((requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader), _unusable),
-    ((http.client.BadStatusLine,), _closed),
-    ((http.client.HTTPException, ValueError), _not_http),
-)
+_Rule = tuple[tuple[type[Exception], ...], _Build]
+_RULES: list[_Rule] = [  # the most specific first
+    ((ssl.SSLError,), tls_error),
+    ((TimeoutError,), silence),
+    ((http.client.InvalidURL,), unusable),
+    ((http.client.RemoteDisconnected,), _closed),
+    ((http.client.BadStatusLine,), _another),
+    ((http.client.HTTPException, ValueError), not_http),
+]
+
+
+def teach(foreign: Sequence[type[Exception]], rules: Sequence[_Rule]) -> None:
+    """Know the errors of one more library: it does so itself, when and if it is loaded.
+
+    Args:
+        foreign: What is not camsync's own; without a rule it means a connection that broke.
+        rules: They go before those that are known.
+    """
+    _FOREIGN.extend(foreign)
+    _RULES[:0] = rules
 
 
 def _reason(error: BaseException) -> str:

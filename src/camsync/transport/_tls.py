@@ -18,13 +18,14 @@ from typing import Any
 
 import attrs
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 from ..errors import CertificateError, ConfigurationError, InsecureConnectionWarning
 
 
 Verify = bool | str | os.PathLike[str]
 _log = logging.getLogger("camsync.tls")
+PUBLIC = "certifi"
+"""Stands for the public roots, in the place of a CA file."""
+
 _PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})", re.IGNORECASE | re.ASCII)
 _LEGACY_SERVER_CONNECT = getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12
 _OLD_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
@@ -44,7 +45,8 @@ class TLSPolicy:
     """What makes a device's certificate trusted, and how old its TLS may be.
 
     Attributes:
-        ca_file: The roots to trust, or None with a pin, or when nothing is verified.
+        ca_file: The roots to trust (`PUBLIC` for everybody's), or None with a pin, or when
+            nothing is verified.
         pin: The ``sha256:`` fingerprint of the one trusted certificate, or None.
         chosen: Whether the caller asked for something else than the defaults.
         old: Whether TLS 1.0, weak ciphers, short keys and SHA-1 are permitted.
@@ -61,7 +63,7 @@ class TLSPolicy:
 
         Args:
             verify:
-                True for the public roots (those that requests ships), the path of a CA file,
+                True for the public roots (those that certifi ships), the path of a CA file,
                 ``"sha256:<64 hex digits>"`` to trust exactly one certificate whatever its name
                 and dates (the way for a recorder's self-signed one), or False to accept any
                 certificate, with a warning.
@@ -74,7 +76,7 @@ class TLSPolicy:
         if old:
             _check_old()
         if verify is True:
-            return cls(DEFAULT_CA_BUNDLE_PATH, chosen=old, old=old)
+            return cls(PUBLIC, chosen=old, old=old)
         if verify is False:
             warnings.warn(_UNVERIFIED, InsecureConnectionWarning, stacklevel=_outside())
             return cls(None, old=old)
@@ -100,11 +102,12 @@ class TLSPolicy:
             permit_old(context)
         else:
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.ca_file is None:
+        roots = trusted_roots(self)
+        if roots is None:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         else:
-            self._load(context, self.ca_file)
+            self._load(context, roots)
         return context
 
     @staticmethod
@@ -126,6 +129,18 @@ class TLSPolicy:
         actual = fingerprint(certificate) if certificate else None
         if actual != self.pin:
             raise changed_certificate(self.pin, actual)
+
+
+def trusted_roots(policy: TLSPolicy) -> str | None:
+    """Return the file with the roots to trust, or None with a pin, or when nothing is verified.
+
+    The public ones are looked for only when there is TLS to check: that takes its time.
+    """
+    if policy.ca_file != PUBLIC:
+        return policy.ca_file
+    import certifi
+
+    return certifi.where()
 
 
 class _Context(ssl.SSLContext):

@@ -14,6 +14,7 @@ import sys
 import threading
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from .._cancel import BreakOff, CancelToken
 from .._secret import Secret
@@ -27,10 +28,10 @@ from ..errors import (
 )
 from ._address import Address, public_addresses
 from ._bulk import Bulk, BulkReply, _shut
-from ._control import HEADERS, Answer, Control
 from ._mapping import mapped_errors
 from ._place import Place, is_loopback, joined, read_url
 from ._redirect import MOST_HOPS, STATUSES
+from ._session import HEADERS, Answer, CloudSession
 from ._tls import TLSPolicy, Verify
 from ._traces import clean
 
@@ -215,7 +216,7 @@ def _plain(headers: Headers) -> dict[str, str]:
     return {name: Secret.of(value).reveal() for name, value in headers.items()}
 
 
-class _Calls(Control):
+class _Calls(CloudSession):
     """Small requests to one host."""
 
     def post(self, path: Secret, body: bytes | Secret, headers: Headers) -> Answer:
@@ -227,7 +228,19 @@ class _Calls(Control):
         data = body.reveal().encode() if isinstance(body, Secret) else body
         request = self.prepare("POST", path.reveal(), data, _JSON)
         request.headers.update(_plain(headers))
-        return self._exchange(request, None)
+        return self._exchange(request)
+
+    def close(self) -> None:
+        """Close all connections, now.
+
+        A session only lets go of its pools, and urllib3 closes a pool when nobody holds it any
+        more. The traceback in one of its own log records holds one for as long as that is kept.
+        """
+        adapter: Any = self._session.get_adapter(self._address.url)
+        pools = adapter.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 - it cannot be iterated over
+            pools[key].close()
+        super().close()
 
 
 class _Lines(Bulk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pty
 import select
@@ -13,9 +14,10 @@ import tempfile
 import threading
 import time
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import attrs
@@ -23,7 +25,6 @@ import pytest
 
 from camsync import HikvisionISAPI, RetryPolicy
 from camsync.cli import _app, main
-from camsync.credentials import file
 from camsync.testing import RecorderSimulator
 
 from .surface import surface
@@ -249,10 +250,16 @@ class Stage:
 
     def expect(self, covers: frozenset[str]) -> None:
         """Have it noted whether these public callables run."""
-        codes = surface()
+        codes = _codes()
         for name in covers:
             assert name in codes, f"{name} is not public"
             self.watch.wanted.setdefault(id(codes[name]), (name, codes[name]))
+
+
+@functools.cache
+def _codes() -> Mapping[str, CodeType]:
+    """Return the code of what is public; it is asked for before a scenario replaces anything."""
+    return surface()
 
 
 def _install(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -273,7 +280,6 @@ def set_up(
     request: pytest.FixtureRequest,
 ) -> Iterator[Stage]:
     """Build a stage for the fixture: home, temporary files and working folder are below *folder*."""
-    patch.setattr(file, "SCRYPT_DEFAULT", file.SCRYPT_CHEAPEST)  # else each key takes 0.3 s
     for name, variable in (("home", "HOME"), ("temp", "TMPDIR"), ("work", "")):
         (folder / name).mkdir()
         if variable:

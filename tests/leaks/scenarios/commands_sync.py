@@ -25,7 +25,7 @@ _TO = ("--container", "original")
 )
 def with_a_variable(stage: Stage) -> None:
     """Plan, sync, look, cut, prune; then with a wrong password, and as an account in several files."""
-    sim = stage.simulator(hours=0.1)
+    sim = stage.simulator(hours=0.06)
     url, dest = sim.connect_url, stage.folder / "work" / "footage"
     stage.environ("CAMSYNC_PASSWORD", "password")
     stage.environ("CAMSYNC_PASSPHRASE", "passphrase")

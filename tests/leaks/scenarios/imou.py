@@ -206,6 +206,7 @@ def logins_that_fail(stage: Stage) -> None:
 @scenario(f"{_CLIENT}.open", f"{_CLIENT}.search", "camsync.download_many")
 def calls_and_downloads_that_fail(stage: Stage) -> None:
     """Meet every kind of trouble with tokens, answers, playlists, segments and keys."""
+    stage.patch.setattr(camsync.RetryPolicy, "delay", lambda *_: 0.0)
     sim = _cloud(stage)
     client = _client(stage, sim)
     recording = _recordings(client)[0]

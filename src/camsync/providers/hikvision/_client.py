@@ -62,10 +62,7 @@ class IsapiClient:
         return self.call("GET", path)
 
     def get_optional(self, path: str) -> _xml.Element | None:
-        """Fetch a document that many devices do not have; None when this one has not.
-
-        Exactly one of the two channel endpoints answers 403 on most recorders.
-        """
+        """Fetch a document that many devices do not have, or fail to give; None then."""
         try:
             return self.get(path)
         except _ABSENT as error:
@@ -133,7 +130,10 @@ class IsapiClient:
         reply = self.stream("GET", path, cancel=cancel)
         try:
             with BreakOff(cancel, reply.abort):
-                return _xml.parse(reply.read(), path)
+                body = reply.read()
+            missing = max((reply.declared or 0) - len(body), 0)
+            answer = Answer(status=reply.status, headers=reply.headers, body=body, missing=missing)
+            return self._document(answer, path)
         finally:
             reply.close()
 

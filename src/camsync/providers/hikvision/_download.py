@@ -37,7 +37,10 @@ _HEAD = 4096
 _EXCESS = 1.1
 _MARGIN = 16 * 1024 * 1024
 _GRACE = 3.0
-"""Seconds of silence that end a stream which already has every announced byte."""
+"""Seconds of silence that end a stream which already has every announced byte.
+
+Also those in which bytes have to come behind ``Content-Length: 0``, which may be a lie or the truth.
+"""
 _LONGEST_DOCUMENT = 64 * 1024
 
 
@@ -52,8 +55,9 @@ class IsapiStream:
     container = "mpeg-ps"
     offset = 0
 
-    def __init__(self, reply: BulkReply, announced: int | None) -> None:
+    def __init__(self, reply: BulkReply, announced: int | None, patience: float) -> None:
         self._reply = reply
+        self._patience = patience
         self._declared = reply.declared or None
         self._announced = announced
         agreed = self._declared is not None and announced in (None, self._declared)
@@ -89,7 +93,13 @@ class IsapiStream:
 
     def _peek(self) -> bytes:
         buffer = bytearray(_HEAD)
-        return bytes(buffer[: self._fill(memoryview(buffer))])
+        nothing = self._reply.declared == 0
+        if nothing:
+            self._reply.wait(min(_GRACE, self._patience))
+        count = self._fill(memoryview(buffer))
+        if nothing and count:
+            self._reply.wait(self._patience)
+        return bytes(buffer[:count])
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer*; see `camsync.provider.ByteStream.readinto`."""
@@ -122,7 +132,8 @@ class IsapiStream:
         try:
             return self._reply.readinto(buffer)
         except DeviceTimeoutError:
-            if enough:  # it holds the connection open at 100 %
+            # It holds the connection open at 100 %, or has meant that it sends nothing.
+            if enough or (self._received == 0 and self._reply.declared == 0):
                 return 0
             raise
 
@@ -161,10 +172,14 @@ class Downloader:
     """Opens recordings of one device and remembers the verb that it understands.
 
     GET with a body is the documented form; many recorders refuse it, cameras want it.
+
+    Args:
+        patience: Seconds of silence before giving up.
     """
 
-    def __init__(self, client: IsapiClient) -> None:
+    def __init__(self, client: IsapiClient, patience: float) -> None:
         self._client = client
+        self._patience = patience
         self._verbs: Sequence[str] = ("POST", "GET")
 
     @contextlib.contextmanager
@@ -181,7 +196,7 @@ class Downloader:
         reply = self._request(download_body(uri), self._verbs, cancel)
         try:
             with BreakOff(cancel, reply.abort):
-                stream = IsapiStream(reply, recording.size)
+                stream = IsapiStream(reply, recording.size, self._patience)
                 _check_head(stream, reply)
             yield stream
         finally:

@@ -7,7 +7,13 @@ import threading
 import time
 
 from ..._cancel import CancelToken
-from ...errors import ConfigurationError
+from ...errors import (
+    CamsyncError,
+    ConfigurationError,
+    PermissionDeniedError,
+    RequestRejectedError,
+    UnsupportedError,
+)
 from ...models import DeviceId
 from . import _xml
 from ._client import IsapiClient
@@ -15,6 +21,7 @@ from ._inventory import Lists, read_device
 
 
 _JUST_NOW = 60.0
+_REFUSED = (UnsupportedError, PermissionDeniedError, RequestRejectedError)
 _log = logging.getLogger("camsync.hikvision")
 
 
@@ -92,18 +99,35 @@ class Facts:
             return self._lists if self._lists is not None else self.fresh_lists()
 
     def fresh_lists(self) -> Lists:
-        """Ask for the lists of channels and streams."""
+        """Ask for the lists of channels and streams.
+
+        Most devices refuse one of the two lists of channels, and that is normal. A list that they
+        fail to give is none of that: half of the channels, or none, must not pass for all of them.
+
+        Raises:
+            CamsyncError: The device fails, or cannot be asked.
+        """
         get = self._client.get_optional
         with self.lock:
-            proxies = get("ContentMgmt/InputProxy/channels")
+            proxies, refused = self._channels("ContentMgmt/InputProxy/channels")
+            inputs, refused_too = self._channels("System/Video/inputs/channels")
             has_proxies = proxies is not None and len(proxies) > 0
             self._lists = Lists(
-                inputs=get("System/Video/inputs/channels"),
+                inputs=inputs,
                 proxies=proxies,
                 status=get("ContentMgmt/InputProxy/channels/status") if has_proxies else None,
                 streams=get("Streaming/channels"),
+                refusal=_refusal(refused, refused_too),
             )
             return self._lists
+
+    def _channels(self, path: str) -> tuple[_xml.Element | None, CamsyncError | None]:
+        """Return a list of channels, or why there is none."""
+        try:
+            return self._client.get(path), None
+        except _REFUSED as error:
+            _log.info("the device has no %s: %s", path, error.message)
+            return None, error.with_traceback(None)
 
     def ask_sub_stream(self) -> bool:
         """Return whether the sub stream is recorded too, asked at most once."""
@@ -112,3 +136,11 @@ class Facts:
                 racm = self._client.get_optional("ContentMgmt/capabilities")
                 self.sub_stream = bool(_xml.flag(racm, "isSupportMainAndSubRecord"))
             return self.sub_stream
+
+
+def _refusal(*refused: CamsyncError | None) -> CamsyncError | None:
+    """Return why no list was given at all; None for a device that simply has none."""
+    errors = [error for error in refused if error is not None]
+    if len(errors) < len(refused):
+        return None
+    return next((error for error in errors if not isinstance(error, UnsupportedError)), None)

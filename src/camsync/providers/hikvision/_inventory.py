@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from ...errors import ProtocolError
+from ...errors import CamsyncError, ProtocolError
 from ...models import (
     Channel,
     ChannelId,
@@ -103,12 +103,17 @@ def read_device(root: _xml.Element, kind: DeviceKind = DeviceKind.UNKNOWN) -> De
 
 @attrs.frozen(kw_only=True)
 class Lists:
-    """The documents that channels are put together from; None where the device has none."""
+    """The documents that channels are put together from; None where the device has none.
+
+    Attributes:
+        refusal: Why there is neither of the first two, unless that is because the device has none.
+    """
 
     inputs: _xml.Element | None
     proxies: _xml.Element | None
     status: _xml.Element | None
     streams: _xml.Element | None
+    refusal: CamsyncError | None = attrs.field(default=None, eq=False)
 
     @property
     def kind(self) -> DeviceKind:

@@ -28,7 +28,7 @@ from ...models import (
     Volume,
 )
 from ...models._given import as_channel
-from ...transport import Address, Guard, TLSPolicy, Transport, Verify
+from ...transport import Address, Guard, TLSPolicy, Transport, Verify, checked_timeout
 from ._client import IsapiClient
 from ._dialect import recall_dialect, remember_dialect
 from ._download import Downloader, IsapiStream
@@ -126,7 +126,7 @@ class HikvisionISAPI:
         self._searcher = Searcher(
             self._client, lambda: self._facts.lists().kind, recall_dialect(learnt or {})
         )
-        self._downloader = Downloader(self._client)
+        self._downloader = Downloader(self._client, checked_timeout(timeout)[1])
         self._times = Timekeeper(
             self._client,
             self._facts,
@@ -178,6 +178,8 @@ class HikvisionISAPI:
 
         Raises:
             ConfigurationError: *device* is another one.
+            PermissionDeniedError: Both lists are refused to this account.
+            DeviceFaultError: The device fails to give a list that it has.
             CamsyncError: The device cannot be asked.
         """
         if not self._facts.just_identified():
@@ -186,7 +188,10 @@ class HikvisionISAPI:
 
     def _channels(self, own: DeviceId) -> tuple[Channel, ...]:
         with self._facts.lock:
-            lists, sub_stream = self._facts.fresh_lists(), self._facts.ask_sub_stream()
+            lists = self._facts.fresh_lists()
+            if lists.refusal is not None:
+                raise lists.refusal
+            sub_stream = self._facts.ask_sub_stream()
         return tuple(read_channels(lists, own, sub_stream=sub_stream))
 
     def storage(self, device: Device | None = None) -> Sequence[Volume]:

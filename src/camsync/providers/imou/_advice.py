@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from collections.abc import Iterator
 from typing import Final
 
 from ...errors import (
@@ -16,6 +19,7 @@ from ...errors import (
     ShortReadError,
     UnreachableError,
 )
+from ...transport import Answer
 
 
 _IN_THE_CLOUD: Final[dict[type[CamsyncError], str]] = {
@@ -41,3 +45,20 @@ def in_the_cloud(error: CamsyncError) -> None:
     step = _IN_THE_CLOUD.get(type(error))
     if step is not None and error.next_step == error.default_next_step:
         error.next_step = step
+
+
+@contextlib.contextmanager
+def whole(answer: Answer, method: str) -> Iterator[None]:
+    """Say of an answer that makes no sense because it broke off that the connection broke.
+
+    All that is asked of a cloud may be asked again; each try counts as a call.
+    """
+    try:
+        yield
+    except ProtocolError as error:
+        if not answer.missing:
+            raise
+        msg = f"the connection broke in the middle of the answer to {method}"
+        broken = UnreachableError(msg)
+        in_the_cloud(broken)
+        raise broken from error

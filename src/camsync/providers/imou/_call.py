@@ -26,7 +26,7 @@ from ...errors import (
     UnsupportedError,
 )
 from ...transport import Answer, Web, is_loopback, read_url
-from ._advice import in_the_cloud
+from ._advice import in_the_cloud, whole
 from ._aside import aside, waiting
 from ._budget import Budget
 from ._codes import OK, WRONG_SIGNATURE, error_of, family_of
@@ -264,7 +264,8 @@ class Caller:
         elapsed = (time.monotonic() - begun) * 1000
         self._note_date(answer)
         check_status(answer, method)
-        result = read_result(answer.body, method, (self._secret, token))
+        with whole(answer, method):
+            result = read_result(answer.body, method, (self._secret, token))
         _wire.debug("%s %s -> %s in %.0f ms", method, shown, result.code, elapsed)
         if result.code != OK:
             decided = not self._is_doubtful(result.code, method, signer)

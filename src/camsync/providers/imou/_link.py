@@ -23,6 +23,7 @@ from ...errors import (
 )
 from ...transport import Answer, Verify, Web, checked_timeout, is_loopback, read_url
 from . import _oauth
+from ._advice import whole
 from ._oauth import Granted, Refused
 from ._parse import text
 from ._rest_codes import check_status
@@ -212,7 +213,8 @@ class ImouLink:
         # A refusal comes with 400 or 401, and words that say more than the status.
         if answer.status not in {200, 400, 401}:
             check_status(answer, TOKEN, sent)
-        result, fields = read_grant(answer.body, TOKEN, sent)
+        with whole(answer, TOKEN):
+            result, fields = read_grant(answer.body, TOKEN, sent)
         granted = _oauth.read_tokens(self._client_id, fields)
         if isinstance(granted, Granted) and answer.status == 200 and result.code == OK:  # noqa: PLR2004
             if granted.kind.lower() != "bearer":

@@ -18,6 +18,7 @@ from ..._retry import RetryPolicy, call
 from ..._secret import Secret
 from ...errors import CamsyncError
 from ...transport import Answer, Web
+from ._advice import whole
 from ._aside import aside, waiting
 from ._budget import Budget
 from ._grant import Grant
@@ -156,4 +157,5 @@ class RestCaller:
     def _read(path: str, answer: Answer, tokens: ImouTokens) -> Result:
         sent = (tokens.access, tokens.refresh)
         check_status(answer, path, sent)
-        return read_result(answer.body, path, sent)
+        with whole(answer, path):
+            return read_result(answer.body, path, sent)

@@ -1,56 +1,45 @@
-"""The control path: small requests through requests, answers read whole and capped."""
+"""Small requests to clouds through requests, answers read whole and capped.
+
+The only importer of requests and urllib3, and imported by `_web` alone: whoever has recorders only
+does not wait for them. Devices are asked through `_calls`.
+"""
 
 from __future__ import annotations
 
 import ssl
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-import attrs
 import requests
+import urllib3.exceptions
 
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from .._secret import Secret
-from ..errors import ProtocolError
+from ..errors import CamsyncError, ProtocolError
 from ._address import Address
-from ._mapping import mapped_errors
-from ._tls import TLSPolicy
+from ._heads import WholeHead
+from ._mapping import mapped_errors, no_connection, not_http, silence, teach, tls_error, unusable
+from ._tls import TLSPolicy, trusted_roots
+from ._wire import HEADERS, MAX_ANSWER, Answer
 
 
-MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes; the largest known answer is 145 KB (record/tracks of a 16-channel recorder)."""
-
-HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "camsync"}
+__all__ = ["HEADERS", "Answer", "CloudSession"]
 
 
-@attrs.frozen(kw_only=True)
-class Answer:
-    """A whole answer in memory.
-
-    Attributes:
-        challenges: The values of all ``WWW-Authenticate`` headers.
-        missing: Bytes that were announced and did not come.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = attrs.field(repr=False)
-    challenges: Sequence[str] = attrs.field(repr=False, default=())
-    missing: int = 0
-
-    def discard(self) -> None:
-        """Do nothing: the answer has been read to its end."""
+def _tame(conn: Any) -> None:
+    """Keep a connection from printing, and from taking half a head for a whole one."""
+    conn.set_debuglevel(0)
+    conn.response_class = WholeHead
 
 
 class _Plain(HTTPConnectionPool):
     """Connections that never print what they send, whatever a program has set globally."""
 
     def _validate_conn(self, conn: Any) -> None:
-        conn.set_debuglevel(0)
+        _tame(conn)
         super()._validate_conn(conn)
 
 
@@ -58,7 +47,7 @@ class _Secure(HTTPSConnectionPool):
     """The same with TLS. Our context has checked the certificate, or was told not to."""
 
     def _validate_conn(self, conn: Any) -> None:
-        conn.set_debuglevel(0)
+        _tame(conn)
         if conn.sock is None:
             conn.connect()
 
@@ -88,20 +77,21 @@ class _Session(requests.Session):
         return iter(())
 
 
-class Control:
-    """One keep-alive session with a device. Thread-safe."""
+class CloudSession:
+    """One keep-alive session with a host. Thread-safe."""
 
     def __init__(self, address: Address, tls: TLSPolicy, timeout: tuple[float, float]) -> None:
         self._address = address
         self._tls = tls
         self._timeout = timeout
-        self._verify: bool | str = tls.ca_file or False  # with a pin, the context compares it
+        # With a pin, the context compares it.
+        self._verify: bool | str = trusted_roots(tls) or False
         self._session = _Session()
         self._session.trust_env = False  # no proxies, no .netrc, no REQUESTS_CA_BUNDLE
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.clear()
         self._session.headers.update(HEADERS)
-        # A context of its own: urllib3 changes its settings, and the bulk path has to rely on them.
+        # A context of its own: urllib3 changes its settings, and the other path relies on them.
         context = tls.context(address.host) if address.secure else None
         self._session.mount(address.scheme + "://", _Adapter(context))
 
@@ -114,19 +104,8 @@ class Control:
         with mapped_errors(self._address, self._tls):
             return self._session.prepare_request(request)
 
-    def send(self, request: requests.PreparedRequest, authorization: Secret | None) -> Answer:
-        """Send *request* once and read the whole answer.
-
-        Raises:
-            CamsyncError: The device cannot be reached, is silent, or answers without end.
-        """
-        with mapped_errors(self._address, self._tls, authorization):
-            return self._exchange(request.copy(), authorization)
-
-    def _exchange(self, request: requests.PreparedRequest, authorization: Secret | None) -> Answer:
-        """Do it in a frame of its own, which is over, and can be cleared, when an error leaves."""
-        if authorization is not None:
-            request.headers["Authorization"] = authorization.reveal()
+    def _exchange(self, request: requests.PreparedRequest, _login: None = None) -> Answer:
+        """Send once, in a frame of its own: it is over, and can be cleared, when an error leaves."""
         response = self._session.send(
             request,
             timeout=self._timeout,
@@ -155,3 +134,23 @@ def _read(response: requests.Response) -> Answer:
         challenges=response.raw.headers.get_all("WWW-Authenticate") or (),
         missing=getattr(response.raw, "length_remaining", None) or 0,
     )
+
+
+def _header(error: Exception, address: Address, tls: TLSPolicy) -> CamsyncError:
+    if error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader):
+        return not_http(error, address, tls)  # two lengths that contradict each other
+    return unusable(error, address, tls)
+
+
+teach(
+    (requests.exceptions.RequestException, urllib3.exceptions.HTTPError),
+    [
+        ((requests.exceptions.SSLError, urllib3.exceptions.SSLError), tls_error),
+        (
+            (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+            no_connection,
+        ),
+        ((requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError), silence),
+        ((requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader), _header),
+    ],
+)
