@@ -55,7 +55,7 @@ CAMERAS = ("Cam01", "Cam10")
 PASSWORD = "Simulator-1"
 EXTENSIONS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".flv", ".wmv"})
 AGE = dt.timedelta(days=3)
-HISTORY = {"hours": 193 / 3600, "segment_seconds": 4.0, "gap_seconds": 26.0, "seed": 21}
+HISTORY = {"hours": 219 / 3600, "segment_seconds": 30.0, "seed": 21}
 """Three finished recordings of each channel; the next ones are finished half a minute later."""
 
 TABLES = """
@@ -367,7 +367,7 @@ def test_every_column_of_the_rows(house):
         assert "" == row["relative_path"]
         assert Path(path).stat().st_size == row["file_size_bytes"]
         assert before <= fetched <= dt.datetime.now(UTC)
-        assert dt.timedelta(seconds=4) <= end - start <= dt.timedelta(seconds=7)
+        assert dt.timedelta(seconds=30) <= end - start <= dt.timedelta(seconds=33)
         assert dt.timedelta(0) == start.utcoffset() == end.utcoffset()
         assert creation_time(path) == start
         assert ".mp4" == row["file_format"]
