@@ -17,7 +17,7 @@ CHILD = """
 import contextlib, datetime as dt, sys, time
 
 import camsync
-from camsync.download import _files, _progress
+from camsync.download import _ahead, _files, _progress
 from camsync.testing.recorder._media import program_stream
 
 moment, dest = sys.argv[1:]
@@ -36,7 +36,7 @@ class Stream:
 
     def readinto(self, buffer):
         count = min(len(buffer), 10_000, len(self.data))
-        if moment == "download" and len(self.data) < self.size // 2:
+        if moment in {"download", "ahead"} and len(self.data) < self.size // 2:
             stop_here()
         buffer[:count] = self.data[:count]
         self.data = self.data[count:]
@@ -59,6 +59,8 @@ def on_event(event):
         stop_here()
 
 
+if moment == "ahead":
+    _ahead._LEAST = 0
 if moment == "remux":
     _progress._INTERVAL = 0.0
 if moment == "place":
@@ -89,6 +91,7 @@ def run(moment, dest):
 
 
 MOMENTS = {"download": (0, 1), "verify": (0, 1), "remux": (0, 2), "link": (1, 2), "place": (1, 1)}
+MOMENTS |= {"ahead": (0, 2)}
 """How many final files and how many part files a kill at some moment leaves."""
 
 

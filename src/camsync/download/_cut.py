@@ -25,7 +25,7 @@ from .._cancel import CancelToken, check_cancelled
 from .._time import UTC, to_utc
 from ..errors import CorruptMediaError
 from ._source import Sink
-from .media import _BUFFER, _TAGS, _codec_name, _media_errors
+from .media import _BUFFER, _TAGS, _codec_name, _media_errors, write_mp4
 
 
 _BASE = Fraction(1, 90_000)
@@ -141,7 +141,7 @@ class Splice:
         self._film: Film | None = None
         self._begun = self._reached = Fraction(0)
         with _media_errors(_UNWRITABLE, self._sink):
-            self._writing = av.open(self._sink, "w", format="mp4", buffer_size=_BUFFER)
+            self._writing = write_mp4(self._sink)
         self._picture: _Track | None = None
         self._sound: _Track | None = None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -15,9 +17,12 @@ from ..errors import (
     CorruptMediaError,
     DestinationError,
     RecordingInProgressError,
+    ShortReadError,
 )
 from ..models import Codec, Downloaded, Recording, Stage
 from ..provider import Provider
+from ._ahead import Ahead, GrowingPart, NotMadeError
+from ._beside import beside
 from ._engine import Fetch
 from ._existing import Shelf, end_of, mark
 from ._files import PartFile, keep, make_folder, require_space, sweep
@@ -94,34 +99,72 @@ class Job:
         require_space(folder, size * (2 if self._as_mp4 else 1), self._options.min_free)
 
     def _bring(self, shelf: Shelf, target: Path) -> Downloaded:
-        options = self._options
-        with PartFile(target, hashed=not self._as_mp4, look=look) as part:
+        with contextlib.ExitStack() as stack:
+            fetched = stack.enter_context(contextlib.ExitStack())
+            part, ahead = self._open_part(target, fetched)
             fetch = Fetch(
                 self._provider,
                 self._recording,
                 part,
                 self._reporter,
-                policy=options.retry,
-                cancel=options.cancel,
-                reserve=options.min_free,
+                policy=self._options.retry,
+                cancel=self._options.cancel,
+                reserve=self._options.min_free,
             )
-            verdict = fetch.run(lambda: self._verify(part, fetch.promised))
-            if not self._as_mp4:
+            verdict = fetch.run(lambda: self._verify(part, ahead, fetch.promised))
+            if ahead is None:
                 return self._place(shelf, part, verdict)
-            with PartFile(target) as film:
-                verdict = self._remux(part, film, verdict)
+            plan = self._plan(verdict)
+            try:
+                film, verdict = self._made_ahead(part, ahead, plan, verdict, stack)
+            except (NotMadeError, CorruptMediaError, ShortReadError):
+                film = stack.enter_context(PartFile(target))
+                verdict = self._check_film(film, verdict, self._remux(part, film, plan))
                 return self._place(shelf, film, verdict)
+            # Summing up is what is left to wait for: the disk can do its part meanwhile.
+            with beside(fetched.close, lambda: keep(film.path)):
+                sha256 = film.digest(self._options.cancel)
+            return self._place(shelf, film, verdict, sha256)
 
-    def _verify(self, part: PartFile, promised: int | None) -> Verdict:
+    def _open_part(
+        self, target: Path, stack: contextlib.ExitStack
+    ) -> tuple[PartFile, Ahead | None]:
+        """Create the file for the bytes as they come, and what makes a film of them, if wanted."""
+        if not self._as_mp4:
+            return stack.enter_context(PartFile(target, hashed=True, look=look)), None
+        ahead = Ahead(target, self._plan, self._options.cancel)
+        return stack.enter_context(GrowingPart(target, ahead=ahead, look=look)), ahead
+
+    def _verify(self, part: PartFile, ahead: Ahead | None, promised: int | None) -> Verdict:
+        if ahead is not None:
+            ahead.end()
         self._reporter.tell(Stage.VERIFY)
         return verify(part.stream(), self._recording, promised, part.seen())
 
-    def _remux(self, part: PartFile, film: PartFile, verdict: Verdict) -> Verdict:
-        """Put the checked bytes into an MP4 file and check that, too."""
-        media = media_stage()
-        require_space(film.path.parent, part.size, self._options.min_free)
-        self._reporter.advance(Stage.REMUX, 0, part.size)
-        plan = media.Plan(
+    def _made_ahead(
+        self,
+        part: PartFile,
+        ahead: Ahead,
+        plan: Any,
+        verdict: Verdict,
+        stack: contextlib.ExitStack,
+    ) -> tuple[PartFile, Verdict]:
+        """Return the film that was made while the bytes came, once it is checked.
+
+        Raises:
+            NotMadeError: There is none.
+            CorruptMediaError: It is no good.
+            ShortReadError: It is too short.
+        """
+        film, notes = ahead.film(plan, lambda done: self._note_film(done, part))
+        self._note_film(part.size, part)
+        with contextlib.ExitStack() as trial:
+            verdict = self._check_film(trial.enter_context(film), verdict, notes)
+            stack.enter_context(trial.pop_all())
+        return film, verdict
+
+    def _plan(self, verdict: Verdict) -> Any:
+        return media_stage().Plan(
             head=verdict.head,
             mapped=verdict.mapped,
             sound=verdict.sound,
@@ -129,14 +172,26 @@ class Job:
             comment=mark(self._recording),
             close_gaps=verdict.close_gaps,
         )
-        notes = media.remux(
+
+    def _note_film(self, done: int, part: PartFile) -> None:
+        self._reporter.advance(Stage.REMUX, done, part.size)
+
+    def _remux(self, part: PartFile, film: PartFile, plan: Any) -> tuple[str, ...]:
+        """Put the checked bytes into an MP4 file; return remarks."""
+        require_space(film.path.parent, part.size, self._options.min_free)
+        self._note_film(0, part)
+        notes: tuple[str, ...] = media_stage().remux(
             part.stream(),
             film.stream(),
             plan,
-            on_progress=lambda done: self._reporter.advance(Stage.REMUX, done, part.size),
+            on_progress=lambda done: self._note_film(done, part),
             cancel=self._options.cancel,
         )
-        info = media.probe(film.stream())
+        return notes
+
+    def _check_film(self, film: PartFile, verdict: Verdict, notes: tuple[str, ...]) -> Verdict:
+        """Check the film itself, too, and add what it shows."""
+        info = media_stage().probe(film.stream())
         if info.codec is Codec.UNKNOWN or not (info.width and info.height):
             msg = "the video cannot be decoded: codec or picture size are unknown"
             raise CorruptMediaError(msg)
@@ -152,11 +207,13 @@ class Job:
             notes=verdict.notes + notes + (longer if verdict.duration is None else ()),
         )
 
-    def _place(self, shelf: Shelf, part: PartFile, verdict: Verdict) -> Downloaded:
+    def _place(
+        self, shelf: Shelf, part: PartFile, verdict: Verdict, sha256: str | None = None
+    ) -> Downloaded:
         """Give *part* its name. Somebody else may have been faster, with this file or another."""
         check_cancelled(self._options.cancel)
         size = part.stream().seek(0, 2)
-        sha256 = part.digest(self._options.cancel)
+        sha256 = sha256 or part.digest(self._options.cancel)
         extension = "mp4" if self._as_mp4 else EXTENSIONS[verdict.head.container]
         for path in shelf.choose(extension):
             try:

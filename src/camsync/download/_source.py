@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ._walk import Head, stream_map
@@ -19,24 +18,23 @@ class _Honest:
 
     failure: OSError | None = None
 
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self.failure = self.failure or error
-            raise
+    def _note(self, error: OSError) -> None:
+        self.failure = self.failure or error
 
 
 class Source(_Honest):
-    """The file as FFmpeg should see it: from the header on, with a stream map if it lacks one."""
+    """The file as FFmpeg should see it: from the header on, with a stream map if it lacks one.
+
+    The end of a file that still grows, whose own `seek` says -1, is unknown to FFmpeg, too.
+    """
 
     def __init__(self, file: BinaryIO, head: Head, *, mapped: bool) -> None:
         self._file = file
         self._start = head.start
         self._gap = head.pack - head.start
         self._insert = b"" if mapped else stream_map(head)
-        self._size = file.seek(0, 2) - head.start + len(self._insert)
+        end = file.seek(0, 2)
+        self._size = end if end < 0 else end - head.start + len(self._insert)
         self._position = 0
 
     def read(self, count: int) -> bytes:
@@ -52,12 +50,17 @@ class Source(_Honest):
         return data
 
     def _file_at(self, position: int, count: int) -> bytes:
-        with self._noting():
+        try:
             self._file.seek(self._start + position)
             return self._file.read(count)
+        except OSError as error:
+            self._note(error)
+            raise
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to a position, or from here, or from the end."""
+        """Move to a position, or from here, or from the end if it is known; else return -1."""
+        if whence == os.SEEK_END and self._size < 0:
+            return -1
         base = (0, self._position, self._size)[whence]
         self._position = max(base + offset, 0)
         return self._position
@@ -77,8 +80,12 @@ class Sink(_Honest):
 
     def write(self, data: Any) -> int:
         """Write all of *data*."""
-        view = memoryview(data)
-        with self._noting():
-            while view:
-                view = view[self._file.write(view) :]
-        return len(data)
+        size = len(data)
+        try:
+            written = self._file.write(data)
+            while written < size:
+                written += self._file.write(memoryview(data)[written:])
+        except OSError as error:
+            self._note(error)
+            raise
+        return size

@@ -148,13 +148,19 @@ def remux(
     ):
         form = _FORMATS[plan.head.container]
         reading = stack.enter_context(av.open(files[0], format=form, buffer_size=_BUFFER))
-        writing = stack.enter_context(av.open(files[1], "w", format="mp4", buffer_size=_BUFFER))
+        writing = stack.enter_context(write_mp4(files[1]))
         stage = _Remux(reading, writing, plan)
         for position in stage.run():
             check_cancelled(cancel)
             if on_progress is not None:
                 on_progress(position)
         return tuple(stage.notes)
+
+
+def write_mp4(file: Sink) -> Any:
+    """Open *file* for writing MP4, in blocks: else FFmpeg writes every packet by itself."""
+    options = {"flush_packets": "0"}
+    return av.open(file, "w", format="mp4", buffer_size=_BUFFER, options=options)
 
 
 @contextlib.contextmanager
@@ -223,16 +229,20 @@ class _Remux:
     def run(self) -> Iterator[int]:
         """Move all packets; yield the position in the source now and then."""
         begun = False
+        picture, place, mux = self._video.index, self._times.place, self._writing.mux
         for packet in self._packets():
-            if packet.stream_index == self._video.index:
+            if not packet.size:
+                continue
+            index = packet.stream_index
+            if index == picture:
                 if not begun:
                     self._begin(packet)
                     begun = True
                 yield max(packet.pos or 0, 0)
-                self._times.place(packet)
+                place(packet)
                 packet.stream = self._out
-                self._writing.mux(packet)
-            elif begun and self._sound is not None and packet.stream_index == self._sound.index:
+                mux(packet)
+            elif begun and self._sound is not None and index == self._sound.index:
                 self._sound.take(packet)
         if not begun:
             msg = "FFmpeg finds no picture in the recording"
@@ -241,7 +251,8 @@ class _Remux:
             self.notes += self._sound.finish()
 
     def _packets(self) -> Iterator[Any]:
-        return (packet for packet in self._reading.demux() if packet.size)
+        packets: Iterator[Any] = self._reading.demux()
+        return packets
 
     def _begin(self, packet: Any) -> None:
         stamp = packet.dts if packet.dts is not None else packet.pts
