@@ -71,6 +71,9 @@ def test_half_a_head_is_no_answer():
             with line:
                 line.recv(65536)
                 line.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+                line.shutdown(socket.SHUT_WR)
+                while line.recv(65536):  # to close with something unread is a reset
+                    pass
 
         thread = threading.Thread(target=hang_up)
         thread.start()

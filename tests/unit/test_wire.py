@@ -38,6 +38,18 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
 
+def _request(line: socket.socket) -> bytes:
+    """Return a whole request, which may come in pieces, or what there is of it."""
+    found = b""
+    while piece := line.recv(65536):
+        found += piece
+        head, end, body = found.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if end and len(body) >= int(length[1] if length else 0):
+            break
+    return found
+
+
 class _Device:
     """Answers with what *answers* hold, one list for each connection, and then closes it."""
 
@@ -54,7 +66,7 @@ class _Device:
             self.requests.append(seen)
             with line, contextlib.suppress(OSError):
                 for answer in answers:
-                    seen.append(line.recv(65536))
+                    seen.append(_request(line))
                     line.sendall(answer)
 
     @property
