@@ -286,6 +286,19 @@ def test_somebody_elses_database_is_left_alone(tmp_path):
     assert before == path.read_bytes()
 
 
+def test_a_schema_that_is_no_text_is_damage(tmp_path):
+    """SQLite quotes bytes of it in its error, which Python then cannot read."""
+    path = tmp_path / "catalogue.sqlite3"
+    with Catalogue(path) as catalogue:
+        catalogue.at(tmp_path)
+    content = path.read_bytes()
+    assert b"CREATE TABLE camsync_recording" in content
+    path.write_bytes(content.replace(b"CREATE TABLE camsync_rec", b"CREATE \xff\xfe camsync_rec"))
+
+    with pytest.raises(DamagedCatalogueError, match="is damaged"), Catalogue(path) as catalogue:
+        catalogue.at(tmp_path)
+
+
 def test_a_damaged_file(tmp_path):
     """Text is no catalogue."""
     path = tmp_path / "c.sqlite3"

@@ -456,3 +456,50 @@ def test_captures(folder):
     assert fresh == [scrubber.document(body) for body in fresh]
     if folder.parent.name == "devices":
         assert [body.count(b"<") for body in bodies] == [body.count(b"<") for body in fresh]
+
+
+# -- What a hostile device sends
+
+
+def _element(name, value):
+    return f"<DeviceInfo><serialNumber>{value}</serialNumber><{name}>x</{name}></DeviceInfo>"
+
+
+def test_long_words_are_replaced_wherever_they_stand():
+    """They are no part of a pattern, which would take seconds to compile, and all the same gone."""
+    inner, scrubber = "Q7" * 400, Scrubber()
+    outer = f"{inner}-W9"
+    scrubber.document(_element("model", inner))
+    scrubber.document(_element("model", outer))
+    before = f"seen: {inner} and {outer}, from 44:19:b6:12:34:56"
+    fresh = scrubber.text(before)
+
+    assert inner not in fresh
+    assert "44:19:b6:12:34:56" not in fresh
+    assert fresh.startswith("seen: ")
+    assert 2 == len(set(fresh[len("seen: ") :].partition(",")[0].split(" and ")))
+
+
+def test_long_words_with_brackets_are_no_tags():
+    """Logs write them as they are."""
+    name, scrubber = "<b>" + "n" * 600 + "</b>", Scrubber()
+    scrubber.document(_element("model", name.replace("<", "&lt;").replace(">", "&gt;")))
+
+    assert "nnn" not in scrubber.text(f"<log>{name}</log>")
+
+
+def test_a_text_that_looks_like_a_mark_stays():
+    """Characters for private use are nobody's stand-in."""
+    scrubber = Scrubber()
+    scrubber.document(_element("model", "Q7" * 400))
+    text = "a\ue000\uf000\ue001b"
+
+    assert text == scrubber.text(text)
+
+
+def test_half_a_character_makes_no_bytes():
+    """There is none of these in any encoding: a question mark stands for it."""
+    scrubber = Scrubber()
+    scrubber.replace("/home/anna", "~\ud800")
+
+    assert b"at ~? now, \xff" == scrubber.document(b"at /home/anna now, \xff")

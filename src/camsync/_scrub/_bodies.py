@@ -18,6 +18,7 @@ _CODECS: Final = {
     "windows-1252": "cp1252",
     "windows-1258": "cp1258",
 }
+_HALVES: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # the others are bytes in disguise
 _MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _UNMARKED: Final = {
     re.compile(rb"[<{\[\s]\0"): "utf-16-le",
@@ -38,6 +39,17 @@ def decoded(body: str | bytes) -> tuple[str, str]:
     declared = _DECLARED.search(body[:_HEAD])
     codec = declared[1].decode().lower() if declared else "utf-8"
     return _attempt(body, _CODECS.get(codec, "utf-8"))
+
+
+def encoded(text: str, codec: str) -> bytes:
+    """Return the bytes of a text from `decoded`; what no encoding has becomes a question mark.
+
+    A device may name half of a character (``&#xD800;``), which a stand-in then holds, too.
+    """
+    try:
+        return text.encode(codec, "surrogateescape")
+    except UnicodeEncodeError:
+        return _HALVES.sub("?", text).encode(codec, "surrogateescape")
 
 
 def _attempt(body: bytes, codec: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from ..errors import ConfigurationError
 from . import _markup
-from ._bodies import decoded
+from ._bodies import decoded, encoded
 from ._fakes import ADDRESS, IDENTIFIER, MAC, NAME, POSITION, SECRET, SERIAL, USER, Fakes
 from ._forms import has_form, pieces
 from ._shapes import SCRUBBED
@@ -111,7 +111,7 @@ class Scrubber:
         self._wrote(text, fresh)
         if isinstance(body, str):
             return fresh
-        return fresh.encode(codec, "surrogateescape")
+        return encoded(fresh, codec)
 
     def text(self, text: str) -> str:
         """Return text, such as a log, with everything replaced that was learnt or has a shape."""

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ._fakes import ADDRESS, IDENTIFIER, NAME, SECRET, SERIAL, USER, Fakes
+from ._long import MOST, LongWords
 from ._shapes import SCRUBBED
 from ._tags import kind_of
 
@@ -158,6 +159,7 @@ class FreeText:
         self._named = named
         self._keyed = keyed
         self._words: dict[str, str] = {}
+        self._long = self._long_tagged = LongWords()
         self._pattern = re.compile(_PATTERN)
         self._tagged: re.Pattern[str] | None = None
 
@@ -167,17 +169,20 @@ class FreeText:
         for word, by in words.items():
             for write in _WRITINGS:
                 self._words.setdefault(write(word), write(by))
-        literal = _literals(self._words)
-        tagged = _literals(word for word in self._words if "<" in word or ">" in word)
+        tags = [word for word in self._words if "<" in word or ">" in word]
+        literal, tagged = _literals(self._words), _literals(tags)
+        self._long, self._long_tagged = LongWords(self._words), LongWords(tags)
         self._tagged = re.compile(tagged) if tagged else None
         self._pattern = re.compile(f"(?P<literal>{literal})|{_PATTERN}" if literal else _PATTERN)
 
     def __call__(self, text: str) -> str:
         """Return *text* with everything replaced."""
-        return self._pattern.sub(self._replaced, text)
+        fresh = self._pattern.sub(self._replaced, self._long.hold(text))
+        return self._long.release(fresh, self._literal)
 
     def before_tags(self, text: str) -> str:
         """Replace the words that hold ``<`` or ``>``, which would be taken for tags."""
+        text = self._long_tagged.release(self._long_tagged.hold(text), self._literal)
         if self._tagged is None:
             return text
         return self._tagged.sub(lambda match: self._literal(match[0]), text)
@@ -323,9 +328,10 @@ _WRITINGS: Final = (str, _in_xml, _in_json, _in_url, _in_repr)
 
 
 def _literals(words: Iterable[str]) -> str:
-    """Return a pattern for all words, longest first; grouped by how they begin, for speed."""
+    """Return a pattern for words, longest first; grouped by how they begin, for speed."""
     groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for word in sorted(words, key=lambda one: (-len(one), one)):
+    usual = (word for word in words if len(word) <= MOST)
+    for word in sorted(usual, key=lambda one: (-len(one), one)):
         # Words that are shorter than the begin by which others are grouped come last.
         first = word[0] + _LOOSE * _is_number(word)
         groups[first][word[:_BEGIN] if len(word) > _BEGIN else ""].append(word)

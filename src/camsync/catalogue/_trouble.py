@@ -40,6 +40,9 @@ def translated(place: str) -> Iterator[None]:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError, sqlite3.Error) as error:
         raise trouble(place, error) from error
+    except UnicodeDecodeError:  # SQLite quotes what it found in the place of its schema
+        msg = f"the catalogue {place} is damaged: there are bytes that are no text in its schema"
+        raise DamagedCatalogueError(msg) from None
 
 
 def trouble(place: str, error: Exception) -> CamsyncError:
