@@ -17,16 +17,20 @@ from camsync.transport import Address, BulkReply, TLSPolicy, Transport
 
 
 @contextlib.contextmanager
-def _server(*answers: bytes) -> Iterator[Transport]:
-    """Answer one connection after the other with these bytes, and close each."""
+def _server(*answers: bytes, lasting: bool = False) -> Iterator[Transport]:
+    """Answer with these bytes, and close the connection behind each, unless it is *lasting*."""
+    left = list(answers)
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10.0)
 
         def serve() -> None:
-            for answer in answers:
+            while left:
                 line, _ = listening.accept()
                 with line:
-                    line.recv(65536)
-                    line.sendall(answer)
+                    while left and line.recv(65536):
+                        line.sendall(left.pop(0))
+                        if not lasting:
+                            break
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -63,7 +67,7 @@ def test_chunked_answers_are_put_together():
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     )
-    with _server(answer, answer) as transport:
+    with _server(answer, answer, lasting=True) as transport:
         assert _all(transport, to_the_end=False) == b"abcde"
         assert _all(transport, to_the_end=True) == b"abcde"
 
@@ -195,7 +199,7 @@ def test_a_kept_connection_that_died_is_not_used():
 def test_closing_twice_is_closing_once():
     """The connection may serve another answer by then: two of them would share it."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    with _server(answer, answer) as transport:
+    with _server(answer, answer, lasting=True) as transport:
         reply = transport.stream("GET", "/")
         assert b"ok" == reply.read()
         reply.close()
