@@ -253,6 +253,7 @@ def _killed(server: apache.Apache, options: Options, result: Result) -> None:
         if held < server.size // 2:
             msg = "the download ended before it could be killed"
             raise BrokenRunError(msg)
+        time.sleep(1.0)  # the killed request is written down, with all the bytes that it asked for
         before = len(server.log())
         spawn(python("download", arguments))
         time.sleep(0.3)  # the line is written after the answer

@@ -47,7 +47,7 @@ nitpick_ignore_regex = [
     # What a key may be given as: text, a Secret, or something that is called for one.
     (r"py:class", r"KeySource"),
     # What else an argument may be: its own lines of the docstring say it.
-    (r"py:class", r"CatalogueLike|Gaps|Held|Holder|OnEvent|Providers|Wanted"),
+    (r"py:class", r"CatalogueLike|Gaps|Held|Holder|OnEvent|Providers|Scrubber|Wanted"),
     # Private classes that signatures of public methods mention.
     (r"py:class", r"camsync\.(.+\.)?_\w+(\.\w+)?"),
     # NewTypes are documented under the name that users import.
