@@ -24,6 +24,7 @@ from camsync import (
 )
 from camsync.testing import RecorderSimulator
 from camsync.transport import Address, TLSPolicy, Transport, fingerprint
+from camsync.transport._tls import trusted_roots
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,16 @@ def test_a_pinned_certificate_is_trusted(simulator):
     for verify in (simulator.fingerprint, spelled):
         with _open(simulator, verify) as provider:
             assert _download_a_little(provider) == 100
+
+
+def test_a_ca_file_may_have_any_name(tmp_path, monkeypatch):
+    """None stands for the public roots by accident, and it is found after a change of folder."""
+    (tmp_path / "certifi").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    policy = TLSPolicy.of("certifi")
+    monkeypatch.chdir("/")
+
+    assert str(tmp_path / "certifi") == trusted_roots(policy)
 
 
 def test_a_ca_file_is_trusted(simulator, tmp_path):

@@ -7,6 +7,7 @@ replaced, so that nothing is replaced twice.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from collections.abc import Callable, Iterable
@@ -18,11 +19,11 @@ MOST: Final = 512
 
 _BEGIN, _END = "\ue000", "\ue001"
 _DIGITS: Final = range(0xE100, 0xF900)
-_MARK: Final = re.compile(f"{_BEGIN}([{chr(_DIGITS[0])}-{chr(_DIGITS[-1])}]){_END}")
+_MARK: Final = re.compile(f"{_BEGIN}([{chr(_DIGITS[0])}-{chr(_DIGITS[-1])}]{{2}}){_END}")
 
 
 class LongWords:
-    """The long ones among some words; more than there are marks for are not looked for.
+    """The long ones among some words.
 
     Args:
         words: Words of any length; shorter ones are left out.
@@ -31,7 +32,9 @@ class LongWords:
     def __init__(self, words: Iterable[str] = ()) -> None:
         found = {word for word in words if len(word) > MOST}
         longest = sorted(found, key=lambda word: (-len(word), word))
-        self._words = dict(zip(map(chr, _DIGITS), longest, strict=False))
+        # Two characters are 37 million marks: more words than 18 GB have room for.
+        marks = map("".join, itertools.product(map(chr, _DIGITS), repeat=2))
+        self._words = dict(zip(marks, longest, strict=False))
 
     def hold(self, text: str) -> str:
         """Put marks in the place of the words: characters that no device and no pattern uses."""

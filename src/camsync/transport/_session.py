@@ -104,7 +104,7 @@ class CloudSession:
         with mapped_errors(self._address, self._tls):
             return self._session.prepare_request(request)
 
-    def _exchange(self, request: requests.PreparedRequest, _login: None = None) -> Answer:
+    def _exchange(self, request: requests.PreparedRequest) -> Answer:
         """Send once, in a frame of its own: it is over, and can be cleared, when an error leaves."""
         response = self._session.send(
             request,

@@ -24,7 +24,7 @@ from ..errors import CertificateError, ConfigurationError, InsecureConnectionWar
 Verify = bool | str | os.PathLike[str]
 _log = logging.getLogger("camsync.tls")
 PUBLIC = "certifi"
-"""Stands for the public roots, in the place of a CA file."""
+"""Stands for the public roots, in the place of a CA file, whose path is absolute."""
 
 _PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})", re.IGNORECASE | re.ASCII)
 _LEGACY_SERVER_CONNECT = getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12
@@ -86,7 +86,7 @@ class TLSPolicy:
         if not os.path.isfile(text):  # noqa: PTH113 - Path.is_file() raises for names too long
             msg = f"verify: there is no CA file {text[:200]!r}"
             raise ConfigurationError(msg, next_step="give a PEM file, or 'sha256:…' to pin")
-        return cls(text, old=old)
+        return cls(os.path.abspath(text), old=old)  # noqa: PTH100 - for names too long, too
 
     def context(self, host: str | None = None) -> ssl.SSLContext:
         """Build a context: TLS 1.2 or newer, certificate required or pinned, unless chosen else.
