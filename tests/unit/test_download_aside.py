@@ -205,6 +205,16 @@ def test_nothing_wanted_needs_no_thread():
     assert aside.finish(size) is None
 
 
+def test_summing_up_needs_no_thread():
+    """It is done by the one that receives."""
+    aside = _aside.Aside(hashed=True)
+    size = feed(aside, PROGRAM)
+
+    assert [] == threads()
+    seen = aside.finish(size)
+    assert (hashlib.sha256(PROGRAM).hexdigest(), None) == (seen.digest, seen.found())
+
+
 def test_no_thread_to_be_had(monkeypatch):
     """The download goes on: the file is read in the end."""
 
@@ -212,7 +222,7 @@ def test_no_thread_to_be_had(monkeypatch):
         raise RuntimeError("can't start new thread")  # noqa: EM101, TRY003
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    aside = _aside.Aside(hashed=True)
+    aside = _aside.Aside(hashed=True, look=_verify.look)
 
     assert aside.finish(feed(aside, PROGRAM)) is None
 
@@ -231,7 +241,7 @@ def test_received_bytes_are_written_and_seen(tmp_path):
 
 def test_no_thread_is_left_behind_a_part_file(tmp_path):
     """Whatever ends the block, and before the lock is given up."""
-    with _files.PartFile(tmp_path / "a.ts", hashed=True) as part:
+    with _files.PartFile(tmp_path / "a.ts", hashed=True, look=_verify.look) as part:
         part.write(memoryview(TRANSPORT))
         assert 1 == len(threads())
     assert [] == threads()
@@ -244,7 +254,7 @@ def test_no_thread_is_left_when_the_part_file_is(tmp_path, monkeypatch):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(_files.Path, "unlink", refuse)
-    part = _files.PartFile(tmp_path / "a.ts", hashed=True)
+    part = _files.PartFile(tmp_path / "a.ts", hashed=True, look=_verify.look)
     with pytest.raises(DestinationError), part:
         part.write(memoryview(TRANSPORT))
 

@@ -34,6 +34,9 @@ _MAP_TYPES = {codec: kind for kind, codec in _MAP_CODECS.items()}
 _MAP_AUDIO = {0x7110: 0x91, 0x7111: 0x90, 0x2001: 0x0F}
 """IMKH audio formats (G.711 µ-law, A-law, AAC) and the stream types that mean the same."""
 
+_PIECE = struct.Struct(">IHBB")
+"""Start code, length, and the two bytes of flags of a packet."""
+
 _OPEN_ENDED = -1
 """A packet that states no length: not allowed in a program stream, but the next pack ends it."""
 
@@ -150,13 +153,30 @@ class _PsWalk:
 
     def run(self) -> None:
         """Walk to the end."""
-        while len(head := self._window.at(self.position, 19)) >= 4:  # noqa: PLR2004 - a start code
+        while len(head := self._next()) >= 4:  # noqa: PLR2004 - a start code
             length = self._packet(head) if head[:3] == b"\0\0\1" else 0
             if length > 0:
                 self.position += length
             else:
                 self._resync(harmless=length == _OPEN_ENDED)
         self._end = self._window.end
+
+    def _next(self) -> bytes:
+        """Return the begin of the next packet that says more than that a picture goes on.
+
+        Of eight packets, seven are the next piece of a picture, and no more.
+        """
+        data, begin = self._window.shown(self.position)
+        at, last = begin, len(data) - _PIECE.size
+        while at <= last:
+            code, length, kind, flags = _PIECE.unpack_from(data, at)
+            # of video, with a length, MPEG-2 and not scrambled, without a time stamp
+            if code & ~15 != 0x1E0 or not length or kind & 0xF0 != 0x80 or flags & 0x80:  # noqa: PLR2004
+                break
+            self._video += 1
+            at += 6 + length
+        self.position += at - begin
+        return self._window.at(self.position, 19)
 
     def _packet(self, head: bytes) -> int:
         """Take note of the packet that begins with *head*; return its length, 0 if it is none.

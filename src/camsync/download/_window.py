@@ -12,14 +12,21 @@ class Window(abc.ABC):
 
     def __init__(self) -> None:
         self._base = 0
-        self._data = b""
+        self._data: bytes | memoryview = b""
 
     def at(self, position: int, count: int) -> bytes:
         """Return up to *count* bytes at *position*; fewer at the end."""
         if position - self._base + count > len(self._data):
             self._reach(position, count)
         index = position - self._base
-        return self._data[index : index + count]
+        return bytes(self._data[index : index + count])
+
+    def shown(self, position: int) -> tuple[bytes | memoryview, int]:
+        """Return what the window shows just now, until `at` moves it, and where *position* is in it.
+
+        That may be behind its end.
+        """
+        return self._data, position - self._base
 
     @abc.abstractmethod
     def _reach(self, position: int, count: int) -> None:
