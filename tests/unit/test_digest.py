@@ -169,6 +169,20 @@ def test_the_counter_rises_with_every_request():
     assert counts == ["00000001", "00000002", "00000003"]
 
 
+def test_another_login_is_another_answer():
+    """What stands for user and password is kept between requests, and made anew for others."""
+    nonce = Nonce(parse_challenges([CAMERA])[0])
+    password, other = Secret("b"), Secret("c")
+    logins = [("a", password), ("a", password), ("a", other), ("d", other), ("a", password)]
+
+    answers = [
+        _fields(nonce._header(*login, "GET", "/", "00000001"))["response"] for login in logins
+    ]
+
+    assert answers[0] == answers[1] == answers[4]
+    assert 3 == len(set(answers))
+
+
 def test_quotes_and_umlauts_survive():
     """Quotes are escaped, and text goes out as UTF-8 bytes."""
     challenge = parse_challenges([r'Digest realm="a \"b\"", nonce="n"'])[0]

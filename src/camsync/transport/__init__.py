@@ -144,8 +144,8 @@ class Transport:
 
     def _onward(self, path: str, answer: Answer) -> str:
         """Return where on this very device an answer redirects to; empty if it does not."""
-        location = answer.headers.get("Location")
-        if answer.status not in STATUSES or location is None:
+        location = answer.headers.get("Location") if answer.status in STATUSES else None
+        if location is None:
             return ""
         target = read_target(self.address, path, location)
         return target.path if target.where is Where.SAME else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 
 from .._secret import Secret
@@ -61,11 +62,12 @@ class Calls:
         missing = left if isinstance(left, int) else 0
         if missing and not body:
             raise self._wire.broken_off()
+        refused = response.status == http.HTTPStatus.UNAUTHORIZED
         return Answer(
             status=response.status,
             headers=response.headers,  # type: ignore[arg-type]  # a Message is near enough
             body=body,
-            challenges=response.headers.get_all("WWW-Authenticate") or (),
+            challenges=(refused and response.headers.get_all("WWW-Authenticate")) or (),
             missing=missing,
         )
 

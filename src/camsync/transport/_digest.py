@@ -140,6 +140,7 @@ class Nonce:
         self.proven = False
         self._count = 0
         self._cnonce = secrets.token_hex(8)
+        self._keyed: tuple[str, Secret, Secret] | None = None
         self._lock = threading.Lock()
 
     def header(self, username: str, password: Secret, method: str, uri: str) -> Secret:
@@ -177,6 +178,13 @@ class Nonce:
         return fields
 
     def _ha1(self, username: str, password: Secret) -> Secret:
+        """Return what stands for user and password. It is the same for every request."""
+        keyed = self._keyed
+        if keyed is None or keyed[0] != username or keyed[1] is not password:
+            keyed = self._keyed = username, password, self._make_ha1(username, password)
+        return keyed[2]
+
+    def _make_ha1(self, username: str, password: Secret) -> Secret:
         ha1 = self._hash(username, self.challenge.params.get("realm", ""), password)
         if self.challenge.session:
             return self._hash(ha1, self.challenge.params["nonce"], self._cnonce)

@@ -45,7 +45,7 @@ class Answer:
     """A whole answer in memory.
 
     Attributes:
-        challenges: The values of all ``WWW-Authenticate`` headers.
+        challenges: The values of all ``WWW-Authenticate`` headers of a 401.
         missing: Bytes that were announced and did not come.
     """
 
