@@ -13,6 +13,8 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
+from . import _lazy
+
 
 if TYPE_CHECKING:
     from ._cancel import CancelToken
@@ -332,20 +334,23 @@ _HOMES = {
     ),
     "transport": ("Certificate", "fetch_certificate"),
 }
-_LAZY = {name: f"camsync.{home}" for home, names in _HOMES.items() for name in names}
 _MODULES = frozenset({"catalogue", "credentials", "errors", "models", "provider", "testing"})
+_named = _lazy.named(
+    __name__,
+    {
+        **dict.fromkeys(__all__, ".errors"),  # what has no other home is an error
+        **{name: f".{home}" for home, names in _HOMES.items() for name in names},
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("camsync")
     elif name in _MODULES:
-        value = importlib.import_module(f"camsync.{name}")
-    elif name in __all__:
-        value = getattr(importlib.import_module(_LAZY.get(name, "camsync.errors")), name)
+        value = importlib.import_module(f".{name}", __name__)
     else:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+        return _named(name)
     globals()[name] = value
     return value
 

@@ -104,7 +104,7 @@ def test_import_loads_no_other_module_of_the_package():
         "print([name for name in sys.modules if name.startswith(('camsync.', 'attr'))])"
     )
 
-    assert "[]" == loaded
+    assert "['camsync._lazy']" == loaded
 
 
 @pytest.mark.parametrize(

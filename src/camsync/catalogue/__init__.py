@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 from typing import TYPE_CHECKING, Any
 
+from .. import _lazy
 from ..errors import MissingExtraError
 from ._coverage import Coverage
 from ._ledger import SyncLedger
@@ -38,7 +37,7 @@ __all__ = [
     "VpackLedger",
 ]
 
-_LATER = {"Catalogue": "._catalogue", "Holdings": "._holdings"}
+_later = _lazy.named(__name__, {"Catalogue": "._catalogue", "Holdings": "._holdings"})
 
 
 def __getattr__(name: str) -> Any:
@@ -47,14 +46,8 @@ def __getattr__(name: str) -> Any:
     Raises:
         MissingExtraError: SQLAlchemy is not installed.
     """
-    if name not in _LATER:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
     try:
-        module = importlib.import_module(_LATER[name], __name__)
+        return _later(name)
     except ImportError as error:
         extra = "sync"
         raise MissingExtraError.for_extra(extra, "the catalogue") from error
-    value = getattr(module, name)
-    globals()[name] = value
-    return value

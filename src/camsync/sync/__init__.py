@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+from typing import TYPE_CHECKING
 
-from typing import TYPE_CHECKING, Any
-
+from .. import _lazy
 from ._clip import Clip, ClipPart, clip
 from ._options import Source
 from ._values import (
@@ -41,18 +40,5 @@ __all__ = [
     "sync",
 ]
 
-_LATER = frozenset({"make_plan", "sync"})
-
-
-def __getattr__(name: str) -> Any:
-    """Import what keeps a catalogue when it is first asked for: `clip` needs none.
-
-    Raises:
-        MissingExtraError: SQLAlchemy is not installed.
-    """
-    if name not in _LATER:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(importlib.import_module("._run", __name__), name)
-    globals()[name] = value
-    return value
+# What keeps a catalogue needs SQLAlchemy; `clip` needs none.
+__getattr__ = _lazy.named(__name__, {"make_plan": "._run", "sync": "._run"})

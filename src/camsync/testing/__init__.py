@@ -7,8 +7,9 @@ are switched on by name. The pytest plugin ``camsync.testing.plugin`` offers it 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .. import _lazy
 
 
 if TYPE_CHECKING:
@@ -31,23 +32,19 @@ __all__ = [
     "SimulatedRecording",
 ]
 
-_HOMES = {
-    "FAULTS": "recorder._faults",
-    "PERSONALITIES": "recorder._personality",
-    "Answered": "recorder._server",
-    "ImouSimulator": "imou.simulator",
-    "MemoryProvider": "memory",
-    "Personality": "recorder._personality",
-    "RecorderSimulator": "recorder.simulator",
-    "SimulatedRecording": "recorder._timeline",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = _lazy.named(
+    __name__,
+    {
+        "FAULTS": ".recorder._faults",
+        "PERSONALITIES": ".recorder._personality",
+        "Answered": ".recorder._server",
+        "ImouSimulator": ".imou.simulator",
+        "MemoryProvider": ".memory",
+        "Personality": ".recorder._personality",
+        "RecorderSimulator": ".recorder.simulator",
+        "SimulatedRecording": ".recorder._timeline",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -12,8 +12,9 @@ import socket
 import sys
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .. import _lazy
 from .._cancel import CancelToken
 from .._secret import Secret
 from ..errors import CamsyncError, CertificateError, ConfigurationError
@@ -58,15 +59,8 @@ __all__ = [
 XML = 'application/xml; charset="UTF-8"'
 
 
-def __getattr__(name: str) -> Any:
-    """Load what speaks with clouds, and requests with it, when it is first used."""
-    if name not in {"Web", "WebReply"}:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from . import _web
-
-    globals().update(Web=_web.Web, WebReply=_web.WebReply)
-    return globals()[name]
+# What speaks with clouds, and requests with it.
+__getattr__ = _lazy.named(__name__, {"Web": "._web", "WebReply": "._web"})
 
 
 class Transport:
