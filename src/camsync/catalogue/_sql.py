@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import DamagedCatalogueError
 from ..models import ChannelId, Codec, DeviceId, RecordingKey, RecordingKind
@@ -42,9 +41,9 @@ def insert_if_new(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert *rows*, without those whose unique columns are there already."""
-    on_postgres = connection.dialect.name == "postgresql"
-    insert = postgresql.insert(table) if on_postgres else sqlite.insert(table)
-    connection.execute(insert.on_conflict_do_nothing(), rows)
+    # That of PostgreSQL takes a tenth of the time that loading SQLAlchemy takes: only where it is used.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def is_in(*states: State) -> sa.ColumnElement[bool]:
