@@ -40,7 +40,6 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)),
-        "load_before": [round(load, 2) for load in os.getloadavg()],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
@@ -89,9 +88,8 @@ def _markdown(facts: dict[str, Any], results: Sequence[Result]) -> Iterator[str]
     yield "# camsync, measured"
     yield ""
     of = facts["machine"]
-    yield f"{facts['taken']}, {facts['mode']}: {facts['rounds']} rounds. {of['cpu']}, "
+    yield f"{facts['taken']}, {facts['mode']}. {of['cpu']}, "
     yield f"{of['cores']} cores, {of['memory_gib']} GiB; {of['system']}; Python {of['python']}; "
-    yield f"load before: {of['load_before'][0]}."
     yield ", ".join(f"{name} {version}" for name, version in of["packages"].items()) + "; "
     yield ", ".join(of["programs"].values()) + "."
     yield ""

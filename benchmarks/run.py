@@ -39,7 +39,12 @@ _QUICK_SIZE, _FULL_SIZE = 64 << 20, 1 << 30
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds")
-    parser.add_argument("--only", action="append", choices=TOPICS, help="may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=TOPICS,
+        help="may be repeated; what was measured of the others today on this computer stays",
+    )
     parser.add_argument("--rounds", type=int, help="paired rounds (3 with --quick, else 7)")
     parser.add_argument("--size", type=int, help="bytes of the big recording")
     parser.add_argument(
@@ -74,15 +79,30 @@ def _options(given: argparse.Namespace) -> Options:
 
 def _measured(topic: str, options: Options) -> Result:
     progress(f"== {topic}")
-    begun = time.monotonic()
+    begun, load = time.monotonic(), os.getloadavg()[0]
     result = Result(topic)
     try:
         importlib.import_module(topic).measure(options, result)
     except BrokenRunError as error:
         result.notes.append(f"**broke off**: {error}")
         progress(str(error))
-    result.notes.append(f"measured in {time.monotonic() - begun:.0f} s")
+    took, ended = time.monotonic() - begun, dt.datetime.now().astimezone()
+    result.notes.append(
+        f"measured in {took:.0f} s, until {ended:%H:%M}, with --rounds {options.rounds}; "
+        f"load before: {load:.2f}"
+    )
     return result
+
+
+def _kept(file: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what the file of today holds of the same versions on the same computer, by topic."""
+    if not file.exists():
+        return {}
+    before = json.loads(file.read_text())
+    alike = all(before[name] == facts[name] for name in ("mode", "size"))
+    for name in ("cpu", "cores", "system", "python", "packages", "programs"):
+        alike = alike and before["machine"][name] == facts["machine"][name]
+    return {result["topic"]: result for result in before["results"]} if alike else {}
 
 
 def main() -> None:
@@ -93,18 +113,17 @@ def main() -> None:
     facts: dict[str, Any] = {
         "taken": now.isoformat(timespec="minutes"),
         "mode": "quick" if options.quick else "full",
-        "rounds": options.rounds,
         "size": options.size,
         "machine": json.loads(_report("--machine")),
-        "results": [],
     }
     given.results.mkdir(parents=True, exist_ok=True)
     file = given.results / f"{now:%Y-%m-%d}.json"
-    for topic in TOPICS:
-        if given.only is None or topic in given.only:
-            facts["results"].append(dataclasses.asdict(_measured(topic, options)))
-            file.write_text(json.dumps(facts, indent=1) + "\n")
-            _report(str(file))
+    results = _kept(file, facts) if given.only else {}
+    for topic in given.only or TOPICS:
+        results[topic] = dataclasses.asdict(_measured(topic, options))
+        facts["results"] = [results[name] for name in TOPICS if name in results]
+        file.write_text(json.dumps(facts, indent=1) + "\n")
+        _report(str(file))
     print((given.results / "results.md").read_text())
 
 

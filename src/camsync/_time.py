@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 UTC = dt.timezone.utc
 _ZERO = dt.timedelta(0)
 _DAY = dt.timedelta(days=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
+_WALL_EPOCH = _EPOCH.replace(tzinfo=None)
+_ALWAYS = dt.datetime.min.replace(tzinfo=UTC), dt.datetime.max.replace(tzinfo=UTC)
 _EARLIEST, _LATEST = 1900, 9000
 _FIRST_YEAR, _LAST_YEAR = 1969, 2200
 """A camera without NTP says 1970 (DS-2CD2155FWD-I V5.5.0), west of Greenwich 1969."""
@@ -241,11 +244,6 @@ class DeviceClock:
         An hour that happens twice is taken as its first occurrence: the device does not say.
         """
         zone: dt.tzinfo = self.zone if self.z_means is ZMeaning.LOCAL else UTC
-        fixed = fixed_offset(zone)
-        if fixed is not None and isinstance(time, str) and _PLAIN.fullmatch(time):
-            # The short way, as a search has 100,000 of them. Python 3.10 does not read "Z", and a
-            # backport that m3u8 installs there puts a UTC of its own in the place of "+00:00".
-            return dt.datetime.fromisoformat(time[:-1]).replace(tzinfo=UTC) - fixed
         stamp = WireTime.parse(time) if isinstance(time, str) else time
         if stamp.offset is not None:
             zone = dt.timezone(stamp.offset)
@@ -259,6 +257,63 @@ class DeviceClock:
     def local(self, moment: dt.datetime) -> dt.datetime:
         """Convert an aware datetime to the device's wall clock (aware)."""
         return ensure_aware(moment).astimezone(self.zone)
+
+
+class WireReader:
+    """Reads the times of a whole search: the zone is asked once a day, not 100,000 times.
+
+    It gives what `DeviceClock.from_wire` gives. It remembers the last span of time in which the
+    zone's offset is one and the same, a day or all time, with a day more at both ends: so what
+    falls into it has no second reading. No zone is known to change its clocks twice in a day.
+    """
+
+    __slots__ = ("_begin", "_clock", "_end", "_offset", "_zero")
+
+    def __init__(self, clock: DeviceClock) -> None:
+        self._clock = clock
+        fixed = fixed_offset(clock.zone)
+        if fixed is None:
+            self._hold(_EPOCH, _EPOCH, _ZERO)
+        else:
+            self._hold(_ALWAYS[0], _ALWAYS[1], fixed)
+
+    def utc(self, text: str) -> dt.datetime:
+        """Convert what the device wrote to aware UTC.
+
+        Raises:
+            ProtocolError: *text* is no time.
+        """
+        if not _PLAIN.fullmatch(text):
+            return self._clock.from_wire(text)
+        # Python 3.10 does not read "Z", and a backport that m3u8 installs there puts a UTC of its
+        # own in the place of "+00:00". Two sums take half the time of replace(tzinfo=UTC).
+        moment = self._zero + (dt.datetime.fromisoformat(text[:-1]) - _WALL_EPOCH)
+        if self._begin <= moment < self._end:
+            return moment
+        moment = self._clock.from_wire(text)
+        self._move(moment)
+        return moment
+
+    def offset(self, moment: dt.datetime) -> dt.timedelta | None:
+        """Return the offset of the device's zone at *moment*, an aware UTC datetime."""
+        if self._begin <= moment < self._end:
+            return self._offset
+        return self._ask(moment)
+
+    def _ask(self, moment: dt.datetime) -> dt.timedelta | None:
+        return moment.astimezone(self._clock.zone).utcoffset()
+
+    def _move(self, moment: dt.datetime) -> None:
+        """Remember the UTC day of *moment*, unless clocks change on it or on one beside it."""
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        offset, *others = (self._ask(day + number * _DAY) for number in (-1, 0, 1, 2))
+        if offset is not None and all(offset == other for other in others):
+            self._hold(day, day + _DAY, offset)
+
+    def _hold(self, begin: dt.datetime, end: dt.datetime, offset: dt.timedelta) -> None:
+        self._begin, self._end, self._offset = begin, end, offset
+        ahead = offset if self._clock.z_means is ZMeaning.LOCAL else _ZERO
+        self._zero = _EPOCH - ahead
 
 
 def round_offset(difference: dt.timedelta) -> dt.timedelta:

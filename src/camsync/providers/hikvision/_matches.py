@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import operator
 
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from ..._time import DeviceClock, WireTime, fixed_offset
+from ..._time import DeviceClock, WireReader, WireTime
 from ...errors import ProtocolError
 from ...models import DeviceId, Recording, RecordingKey, RecordingKind
 from . import _xml
@@ -26,6 +27,11 @@ _VIDEO = frozenset({"", "video"})  # pictures, sound and metadata come in the sa
 _SHORTEST = dt.timedelta(seconds=1)  # the wire counts whole seconds
 _ORDER = operator.attrgetter("key.channel", "key.stream", "key.start", "key.item")
 """The order of one device's keys: comparing the keys themselves builds two tuples each time."""
+
+_MOST_DIGITS = 18  # of a size: more do not fit into 63 bits
+_URI_FIELDS = {"name=": "name", "size=": "size"}
+_NO_FIELDS: Mapping[str, str] = {}
+_place = functools.lru_cache(maxsize=64)(split_track)
 
 _KINDS = {
     "timing": RecordingKind.CONTINUOUS,
@@ -113,29 +119,29 @@ def read_page(root: _xml.Element) -> Page:
     )
 
 
-def _match(fields: Mapping[str, str]) -> Match:
-    get = fields.get
-    uri = get("playbackURI", "")
-    query = uri_fields(uri)
+def _match(row: Sequence[str | None]) -> Match:
+    track, start, end, uri, name, content, descriptor = row
+    query = uri_fields(uri) if uri else _NO_FIELDS
     return Match(
-        track=get("trackID", ""),
-        start=get("startTime", ""),
-        end=get("endTime", ""),
-        uri=uri,
-        name=query.get("name") or get("name", ""),
-        content=get("contentType", "").lower(),
-        descriptor=get("metadataDescriptor", ""),
-        size=_size(query.get("size", "")),
+        track or "",
+        start or "",
+        end or "",
+        uri or "",
+        query.get("name") or name or "",
+        content.lower() if content else "",
+        descriptor or "",
+        _size(query.get("size", "")),
     )
 
 
 def uri_fields(uri: str) -> Mapping[str, str]:
-    """Return the query fields of a ``playbackURI``: starttime, endtime, name, size."""
+    """Return what the query of a ``playbackURI`` says of the file: ``name`` and ``size``, if there."""
     fields: dict[str, str] = {}
     for part in uri.partition("?")[2].split("&"):
-        name, found, value = part.partition("=")
-        if found:
-            fields[name.lower()] = unquote(value) if "%" in value else value
+        field = _URI_FIELDS.get(part[:5].lower())
+        if field is not None:
+            value = part[5:]
+            fields[field] = unquote(value) if "%" in value else value
     return fields
 
 
@@ -151,6 +157,11 @@ class Maker:
     clock: DeviceClock
     channel_name: str
     newest: dt.datetime
+    _reader: WireReader = attrs.field(init=False, repr=False, eq=False)
+
+    @_reader.default
+    def _read_with(self) -> WireReader:
+        return WireReader(self.clock)
 
     def recordings(self, matches: Iterable[Match]) -> list[Recording]:
         """Make recordings from matches in the device's order; return them oldest first.
@@ -178,10 +189,14 @@ class Maker:
         Raises:
             ProtocolError: A time is missing or unreadable.
         """
-        start = self._not_before(previous, match.start)
+        start = self._reader.utc(match.start)
+        if previous is not None and start < previous:
+            start = self._second(match.start, start)
         earliest = start + _SHORTEST
-        end = self._not_before(earliest, match.end)
-        channel, stream = split_track(match.track)
+        end = self._reader.utc(match.end)
+        if end < earliest:
+            end = self._second(match.end, end)
+        channel, stream = _place(match.track)
         key = RecordingKey(
             provider=PROVIDER,
             device=self.device,
@@ -198,30 +213,23 @@ class Maker:
             size=match.size,
             kind=_kind(match.descriptor),
             in_progress=end > self.newest,
-            utc_offset=_offset(self.clock.zone, start),
+            utc_offset=self._reader.offset(start),
             raw=match.raw,
         )
 
-    def _not_before(self, earliest: dt.datetime | None, text: str) -> dt.datetime:
-        """Return a time in UTC: the second of two readings if the first lies before *earliest*."""
-        first = self.clock.from_wire(text)
-        if earliest is None or first >= earliest:
-            return first
+    def _second(self, text: str, first: dt.datetime) -> dt.datetime:
+        """Return the second of two readings of a time; *first* where there is only one."""
         wire = WireTime.parse(text)
         again = self.clock.from_wire(WireTime(wire.wall.replace(fold=1), wire.offset))
         return max(first, again)
 
 
-def _offset(zone: dt.tzinfo, moment: dt.datetime) -> dt.timedelta | None:
-    fixed = fixed_offset(zone)
-    return moment.astimezone(zone).utcoffset() if fixed is None else fixed
-
-
 def _size(digits: str) -> int | None:
-    plain = digits.isascii() and digits.isdigit() and len(digits) < len("9223372036854775808")
+    plain = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
     return (int(digits) or None) if plain else None
 
 
+@functools.lru_cache(maxsize=64)
 def _kind(descriptor: str) -> RecordingKind:
     if not descriptor:
         return RecordingKind.UNKNOWN

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -39,7 +39,8 @@ def parse(body: bytes, what: str) -> Element:
     Raises:
         ProtocolError: The bytes are no XML, XML with a document type, or too many elements.
     """
-    if body.count(b"<") > _MOST_TAGS:
+    # Nearly all answers are too short to be looked through for that.
+    if len(body) > _MOST_TAGS and body.count(b"<") > _MOST_TAGS:
         msg = f"the answer to {what} has more than {_MOST_TAGS // 2} elements"
         raise ProtocolError(msg, next_step="is this the address of a recorder?")
     parser = etree.XMLParser(
@@ -67,23 +68,27 @@ def children(element: Element, name: str) -> Iterator[Element]:
     return (child for child in element if local(child) == name)
 
 
-def rows(element: Element, item: str, fields: Iterable[str]) -> list[dict[str, str]]:
+def rows(element: Element, item: str, fields: Sequence[str]) -> list[list[str | None]]:
     """Return the first stripped text of each of *fields* below each *item*, however deep it is.
 
-    One pass for all of *element*: a search can have 100,000 items.
+    The texts stand in the order of *fields*; None is what is missing. One pass for all of
+    *element*: a search can have 100,000 items.
     """
-    names: dict[str, str] = {}  # behind the tags; in a document with many namespaces, too
-    found: list[dict[str, str]] = []
+    places = {name: place for place, name in enumerate(fields)}
+    known: dict[str, int | None] = {}  # by tag, as a document can have many namespaces
+    blank: list[str | None] = [None] * len(fields)
+    row = blank.copy()  # takes what stands before the first item, for nobody
+    found: list[list[str | None]] = []
     for child in element.iter(f"{{*}}{item}", *(f"{{*}}{name}" for name in fields)):
         tag = child.tag
-        name = names.get(tag)
-        if name is None:
-            name = names[tag] = local(child)
-        if name == item:
-            row: dict[str, str] = {}
+        if tag not in known:
+            known[tag] = places.get(local(child))
+        place = known[tag]
+        if place is None:
+            row = blank.copy()
             found.append(row)
-        elif found and name not in row and (value := child.text) is not None:
-            row[name] = value.strip()
+        elif row[place] is None and (words := child.text) is not None:
+            row[place] = words.strip()
     return found
 
 
