@@ -267,10 +267,11 @@ class WireReader:
     falls into it has no second reading. No zone is known to change its clocks twice in a day.
     """
 
-    __slots__ = ("_begin", "_clock", "_end", "_offset", "_zero")
+    __slots__ = ("_begin", "_clock", "_end", "_looked_at", "_offset", "_zero")
 
     def __init__(self, clock: DeviceClock) -> None:
         self._clock = clock
+        self._looked_at: dt.datetime | None = None
         fixed = fixed_offset(clock.zone)
         if fixed is None:
             self._hold(_EPOCH, _EPOCH, _ZERO)
@@ -286,7 +287,7 @@ class WireReader:
         if not _PLAIN.fullmatch(text):
             return self._clock.from_wire(text)
         # Python 3.10 does not read "Z", and a backport that m3u8 installs there puts a UTC of its
-        # own in the place of "+00:00". Two sums take half the time of replace(tzinfo=UTC).
+        # own in the place of "+00:00". Two sums take a quarter less time than replace(tzinfo=UTC).
         moment = self._zero + (dt.datetime.fromisoformat(text[:-1]) - _WALL_EPOCH)
         if self._begin <= moment < self._end:
             return moment
@@ -306,6 +307,9 @@ class WireReader:
     def _move(self, moment: dt.datetime) -> None:
         """Remember the UTC day of *moment*, unless clocks change on it or on one beside it."""
         day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        if day == self._looked_at:
+            return  # a day on which clocks change: its times are asked for one by one
+        self._looked_at = day
         offset, *others = (self._ask(day + number * _DAY) for number in (-1, 0, 1, 2))
         if offset is not None and all(offset == other for other in others):
             self._hold(day, day + _DAY, offset)

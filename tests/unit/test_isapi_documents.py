@@ -491,11 +491,12 @@ _TREES = st.recursive(
 def test_rows_are_the_first_texts_in_the_order_of_the_document(trees: list[tuple]):
     """In any namespaces, with comments between, an item inside an item included."""
     root = _xml.parse(f"<list>{''.join(map(_markup, trees))}</list>".encode(), "a test")
-    expected: list[dict[str, str]] = []
+    found: list[dict[str, str]] = []
     for each in root.iterdescendants():
         if _xml.local(each) == "item":
-            expected.append({})
-        elif expected and _xml.local(each) in {"name", "time"} and each.text is not None:
-            expected[-1].setdefault(_xml.local(each), each.text.strip())
+            found.append({})
+        elif found and _xml.local(each) in {"name", "time"} and each.text is not None:
+            found[-1].setdefault(_xml.local(each), each.text.strip())
 
+    expected = [[row.get("name"), row.get("time")] for row in found]
     assert expected == _xml.rows(root, "item", ("name", "time"))

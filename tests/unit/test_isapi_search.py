@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
+
+from collections.abc import Iterator
 
 import pytest
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsync import DeviceId, ProtocolError, RecordingKind, TimeSpan
+from camsync import DeviceId, ProtocolError, Recording, RecordingKey, RecordingKind, TimeSpan
 from camsync._time import UTC, DeviceClock, ZMeaning
 from camsync._zone import DeviceZone
 from camsync.providers.hikvision import _xml
 from camsync.providers.hikvision._dialect import DIALECTS, daily_body, download_body
 from camsync.providers.hikvision._matches import Maker, Match, read_page, uri_fields
-from camsync.providers.hikvision._search import wire_bounds
+from camsync.providers.hikvision._search import Once, wire_bounds
 
 
 BERLIN = DeviceZone.parse("CST-1:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00")
@@ -152,6 +155,49 @@ def test_names_and_sizes_may_be_missing():
     assert match.name == "ch01_08"
     assert recording.size is None
     assert uri_fields("rtsp://h/no-query") == {}
+
+
+_PARTS = st.sampled_from(
+    [
+        *(
+            "name=",
+            "NAME=",
+            "size=",
+            "Size=",
+            "\u017fize=",
+            "name",
+            "starttime=",
+            "&",
+            "&",
+            "?",
+            "=",
+        ),
+        *(
+            "%26",
+            "%C3%A9",
+            "00000000214000000",
+            "1063577704",
+            "0",
+            "9" * 19,
+            "\uff11\uff12",
+            " ",
+            "\n",
+        ),
+    ]
+)
+_QUERIES = st.lists(_PARTS, max_size=12).map("".join)
+
+
+@given(st.one_of(_QUERIES, _QUERIES.map("rtsp://h/?{}&name=a?b&size=12".format)))
+def test_the_usual_uri_is_read_like_the_others(query: str):
+    """Name and size are what the query's fields say, with and without the short way."""
+    uri = f"rtsp://h/tracks/101/?{query}"
+    (match,) = read_page(_result(_item(uri=uri))).matches
+    fields = uri_fields(uri.strip())
+    size = fields.get("size", "")
+
+    assert fields.get("name", "") == match.name
+    assert (int(size) or None if re.fullmatch(r"[0-9]{1,18}", size) else None) == match.size
 
 
 def test_in_progress_by_its_end():
@@ -295,3 +341,76 @@ def test_only_video_becomes_recordings():
     recordings = _maker().recordings(page.matches)
 
     assert [one.start.hour for one in recordings] == [22, 0]
+
+
+_SPAN = TimeSpan(_utc(2026, 7, 1, 6), _utc(2026, 7, 9))
+
+
+def _piece(begin: float, hours: float, *, name: str = "", growing: bool = False) -> Recording:
+    start = _SPAN.start + dt.timedelta(hours=begin)
+    return Recording(
+        key=RecordingKey(
+            provider="hikvision", device=DeviceId("S"), channel="1", start=start, item=name
+        ),
+        channel_name="",
+        start=start,
+        end=start + dt.timedelta(hours=hours),
+        in_progress=growing,
+    )
+
+
+def _listed(pieces: list[Recording], around: dt.timedelta) -> Iterator[tuple[TimeSpan, list]]:
+    """Yield the windows of a search, on a device that lists what lies beside a window, too."""
+    for window in _SPAN.split():
+        wide = window.padded(around)
+        yield window, [piece for piece in pieces if piece.span.overlaps(wide)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-30, 230), st.integers(1, 60), st.booleans()),
+        max_size=30,
+        unique=True,
+    ),
+    st.sampled_from([0, 2, 14, 23, 1_000]),
+)
+def test_each_recording_comes_once(begun: list[tuple[int, int, bool]], around: int):
+    """What is remembered of a day tells them apart as well as a memory of all of them."""
+    pieces = [
+        _piece(begin, hours, name=f"{number}", growing=growing)
+        for number, (begin, hours, growing) in enumerate(begun)
+    ]
+    once = Once(_SPAN)
+    came = []
+
+    for window, listed in _listed(pieces, dt.timedelta(hours=around)):
+        came += [piece.key.item for piece in listed if once.fresh(piece)]
+        once.leave(window)
+
+    expected = sorted(piece.key.item for piece in pieces if piece.span.overlaps(_SPAN))
+    assert expected == sorted(came)
+
+
+def test_what_is_being_written_comes_once_though_its_end_moves():
+    """A search that is read slowly meets it again in a later window, days longer than before."""
+    once = Once(_SPAN)
+    windows = list(_SPAN.split())
+
+    assert once.fresh(_piece(1, 1, growing=True))
+    for window in windows[:4]:
+        once.leave(window)
+
+    assert not once.fresh(_piece(1, 24 * 5))
+
+
+def test_a_long_search_remembers_a_day():
+    """The memory of what came does not grow with the number of windows."""
+    once = Once(_SPAN)
+    sizes = []
+
+    for window, listed in _listed([_piece(hour, 1) for hour in range(186)], dt.timedelta(0)):
+        assert all(once.fresh(piece) for piece in listed if piece.start >= window.start)
+        once.leave(window)
+        sizes.append(len(once._seen))  # what grew, and is nowhere else to be seen
+
+    assert {24} == set(sizes[:-1])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from camsync import ConfigurationError, DeviceClock, DeviceZone, ProtocolError, TimeSpan, ZMeaning
 from camsync._time import (
     UTC,
+    WireReader,
     WireTime,
     aware,
     ensure_aware,
@@ -473,6 +474,82 @@ def test_from_wire(meaning, text, expected):
     """``Z`` means what the device means by it; a real offset is always believed."""
     assert expected == clock(meaning).from_wire(text).isoformat()
     assert expected == clock(meaning).from_wire(WireTime.parse(text)).isoformat()
+
+
+@given(
+    st.sampled_from(ZMeaning),
+    st.one_of(
+        st.just(dt.timezone(5.5 * HOUR)),
+        st.sampled_from(
+            [BERLIN, SYDNEY, "CST-8:00:00", "CST-5:00:00DST12:00:00,M3.5.0,M10.5.0"]
+        ).map(DeviceZone.parse),
+    ),
+    st.lists(
+        st.one_of(
+            st.datetimes(dt.datetime(2026, 3, 25), dt.datetime(2026, 4, 8)),
+            st.datetimes(dt.datetime(2026, 10, 1), dt.datetime(2026, 10, 28)),
+            st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2099, 12, 31)),
+        ),
+        max_size=20,
+    ),
+)
+def test_many_times_are_read_like_one(meaning, zone, walls):
+    """Whatever a reader remembers of the days before, it says what the clock and the zone say."""
+    device = DeviceClock(zone=zone, z_means=meaning)
+    reader = WireReader(device)
+
+    for wall in walls:
+        for text in (f"{wall:%Y-%m-%dT%H:%M:%S}Z", f"{wall:%Y-%m-%dT%H:%M:%S}+05:30"):
+            expected = device.from_wire(text)
+            assert expected == reader.utc(text)
+            assert reader.utc(text).tzinfo is UTC
+            assert expected.astimezone(device.zone).utcoffset() == reader.offset(expected)
+            later = expected + 5 * HOUR
+            assert later.astimezone(device.zone).utcoffset() == reader.offset(later)
+
+
+class _CountingZone(dt.tzinfo):
+    """Central European Time, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._zone = DeviceZone.parse(BERLIN)
+
+    def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
+        self.asked += 1
+        return self._zone.utcoffset(when)
+
+    def fromutc(self, when: dt.datetime) -> dt.datetime:
+        self.asked += 1
+        return self._zone.fromutc(when)
+
+
+def test_a_day_of_times_asks_the_zone_once():
+    """A thousand recordings of a day cost no more questions than one."""
+    zone = _CountingZone()
+    reader = WireReader(DeviceClock(zone=zone, z_means=ZMeaning.LOCAL))
+    first = reader.utc("2026-07-01T02:00:00Z")
+    asked = zone.asked
+
+    moments = [reader.utc(f"2026-07-01T12:{minute:02}:00Z") for minute in range(60)]
+
+    assert [2.0] * 60 == [reader.offset(moment) / HOUR for moment in moments]
+    assert first + 10 * HOUR == moments[0]
+    assert asked == zone.asked
+
+
+def test_a_day_on_which_clocks_change_is_looked_at_once():
+    """Its times are asked for one by one, but the days around it only with the first."""
+    zone = _CountingZone()
+    reader = WireReader(DeviceClock(zone=zone, z_means=ZMeaning.LOCAL))
+    asked = []
+
+    for text in ("2026-10-25T03:30:00Z", "2026-10-25T04:30:00Z", "2026-10-25T05:30:00Z"):
+        before = zone.asked
+        assert reader.utc(text) == reader.utc(text)
+        asked.append(zone.asked - before)
+
+    assert asked[0] > asked[1] == asked[2]
 
 
 @given(st.sampled_from(ZMeaning), st.sampled_from([BERLIN, SYDNEY, "CST-8:00:00"]), moments)

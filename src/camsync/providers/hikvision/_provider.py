@@ -35,7 +35,7 @@ from ._download import Downloader, IsapiStream
 from ._facts import Facts
 from ._inventory import PROVIDER, read_channels, read_device, read_volumes, track
 from ._matches import Maker
-from ._search import Searcher
+from ._search import Once, Searcher
 from ._timekeeper import Timekeeper
 
 
@@ -244,15 +244,13 @@ class HikvisionISAPI:
             channel_name=channel.name,
             newest=utcnow() + clock.skew - self._settle,
         )
-        seen: set[RecordingKey] = set()
+        once = Once(span)
         track_id = channel.tracks[0] if channel.tracks else track(channel.id)
-        for _, matches in self._searcher.windows(track_id, span, clock):
+        for window, matches in self._searcher.windows(track_id, span, clock):
             for recording in maker.recordings(matches):
-                if recording.key in seen or not recording.span.overlaps(span):
-                    continue
-                seen.add(recording.key)
-                if kinds is None or recording.kind in kinds:
+                if once.fresh(recording) and (kinds is None or recording.kind in kinds):
                     yield recording
+            once.leave(window)
 
     def days_with_recordings(self, channel: Channel, month: dt.date) -> Sequence[dt.date]:
         """Return the days of *month* with recordings, in the device's local calendar.

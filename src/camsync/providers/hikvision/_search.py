@@ -22,7 +22,7 @@ from ...errors import (
     RequestRejectedError,
     UnsupportedError,
 )
-from ...models import DeviceKind
+from ...models import DeviceKind, Recording, RecordingKey
 from . import _xml
 from ._client import IsapiClient
 from ._dialect import DIALECTS, LIST_TAGS, Dialect, daily_body
@@ -32,6 +32,7 @@ from ._matches import Match, Page, read_page
 _log = logging.getLogger("camsync.hikvision")
 _PATH = "ContentMgmt/search"
 WINDOW = dt.timedelta(days=1)
+_REMEMBERED = dt.timedelta(days=1)
 _NARROWEST = dt.timedelta(minutes=15)
 _MOST_PAGES = 2000
 _MOST_MATCHES = 4000
@@ -199,11 +200,12 @@ class Searcher:
         position = 0
         for _ in range(_MOST_PAGES):
             page = self._page(dialect.verb, dialect.body(search_id, track, start, end, position))
-            fresh = [match for match in page.matches if match.identity not in found]
             _check_track(track, page.matches)
-            found.update((match.identity, match) for match in fresh)
             # Some firmware lists a file twice; counting it twice would skip the next one.
-            position += len({match.identity for match in page.matches})
+            listed = {match.identity: match for match in page.matches}
+            position += len(listed)
+            fresh = {name: match for name, match in listed.items() if name not in found}
+            found.update(fresh)
             if not (page.more and fresh):
                 return list(found.values())
         msg = f"the search does not end after {_MOST_PAGES} pages"
@@ -227,6 +229,36 @@ class Searcher:
         """
         refused = isinstance(error, DeviceBusyError) and error.http_status == _FORBIDDEN
         return refused and self._kind() is DeviceKind.CAMERA
+
+
+class Once:
+    """Lets each recording of a search through once, and remembers those of a day, not all.
+
+    What overlaps two windows is listed in both. Devices list what lies a few hours beside a
+    window, too: where clocks go back, or where their zone is not what they say. What ended a day
+    before the end of a window was listed by then, so later windows have nothing new to say of it.
+    """
+
+    def __init__(self, span: TimeSpan) -> None:
+        self._span = span
+        self._passed = span.start
+        self._seen: dict[RecordingKey, dt.datetime] = {}
+
+    def fresh(self, recording: Recording) -> bool:
+        """Whether *recording* overlaps the span and has not come before."""
+        if recording.end <= self._passed or recording.start >= self._span.end:
+            return False
+        key = recording.key
+        if key in self._seen:
+            return False
+        # The end of what is being written moves: it could reach any later window.
+        self._seen[key] = self._span.end if recording.in_progress else recording.end
+        return True
+
+    def leave(self, window: TimeSpan) -> None:
+        """Forget what no later window can bring again."""
+        self._passed = max(self._passed, window.end - _REMEMBERED)
+        self._seen = {key: end for key, end in self._seen.items() if end > self._passed}
 
 
 _NOTHING = Page(matches=(), more=False, total=0)
