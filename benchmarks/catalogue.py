@@ -36,8 +36,8 @@ def _measure(options: Options, result: Result, sizes: tuple[int, ...], kind: str
         progress(f"{kind}, {rows} rows")
         with scratch(options.disk) as folder:
             place = url or str(folder / "catalogue.sqlite3")
-            filled = spawn(python("fill_catalogue", {"place": place, "rows": rows}))
-            done = spawn(python("use_catalogue", {"place": place, "rounds": 30}))
+            filled = spawn(python("catalogue.fill", {"place": place, "rows": rows}))
+            done = spawn(python("catalogue.use", {"place": place, "rounds": 30}))
         found: dict[str, list[float]] = json.loads(done.output)
         size = json.loads(filled.output)["bytes"]
         for name, seconds in found.items():

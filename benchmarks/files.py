@@ -57,14 +57,14 @@ def _many(server: apache.Apache, options: Options, result: Result, count: int) -
 
     plain = {"durable": False, "count": count}
     contenders = {
-        ENGINE_1: ours(server, port, parent, "engine", **plain),
-        ENGINE_2: ours(server, port, parent, "engine", streams=2, **plain),
-        MANY: ours(server, port, parent, "download_many", count=count),
-        MANY_4: ours(server, port, parent, "download_many", count=count, streams=4),
+        ENGINE_1: ours(server, port, parent, "fetching.engine", **plain),
+        ENGINE_2: ours(server, port, parent, "fetching.engine", streams=2, **plain),
+        MANY: ours(server, port, parent, "fetching.download_many", count=count),
+        MANY_4: ours(server, port, parent, "fetching.download_many", count=count, streams=4),
         CURL: curl(1),
         CURL_2: curl(2),
         CURL_4: curl(4),
-        NAIVE: ours(server, port, parent, "naive", files=files, **plain),
+        NAIVE: ours(server, port, parent, "fetching.naive", files=files, **plain),
     }
     sent: dict[str, list[int]] = {name: [] for name in contenders}
     runs = rounds(
@@ -89,8 +89,8 @@ def _calls(server: apache.Apache, options: Options, result: Result) -> None:
     arguments = server.arguments(server.small, count=count)
     runs = rounds(
         {
-            "camsync": lambda: spawn(python("calls", arguments)),
-            "requests.Session": lambda: spawn(python("calls_requests", arguments)),
+            "camsync": lambda: spawn(python("fetching.calls", arguments)),
+            "requests.Session": lambda: spawn(python("fetching.calls_requests", arguments)),
         },
         options.rounds,
     )

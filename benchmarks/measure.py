@@ -227,7 +227,7 @@ def _compiled() -> str:
 
 
 def python(name: str, arguments: Mapping[str, Any] | None = None) -> list[str]:
-    """Return the command that runs a function of ``child.py``."""
+    """Return the command that runs a function of ``children``."""
     return [sys.executable, str(CHILD), name, json.dumps(arguments or {})]
 
 

@@ -38,7 +38,9 @@ def _parsing(options: Options, result: Result, count: int) -> None:
     kinds = dict(zip(names, ("camsync", "xmltodict", "etree"), strict=True))
 
     def contender(kind: str, matches: int) -> Callable[[], Run]:
-        return lambda: spawn(python("parse", {"kind": kind, "count": matches, "page": _PAGE}))
+        return lambda: spawn(
+            python("searching.parse", {"kind": kind, "count": matches, "page": _PAGE})
+        )
 
     case = f"{count} matches, pages of {_PAGE}, from memory"
     runs = rounds({name: contender(kind, count) for name, kind in kinds.items()}, options.rounds)
@@ -64,7 +66,7 @@ class _Simulator:
 
     def __init__(self, count: int) -> None:
         arguments = json.dumps({"hours": count * 60 / 3600})
-        command = [sys.executable, str(CHILD), "serve_recordings", arguments]
+        command = [sys.executable, str(CHILD), "searching.serve_recordings", arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -90,8 +92,10 @@ def _searching(options: Options, result: Result, count: int) -> None:
         with _Simulator(number) as arguments:
             runs = rounds(
                 {
-                    "camsync, search()": lambda a=arguments: spawn(python("search", a)),  # type: ignore[misc]
-                    "requests + xmltodict": lambda a=arguments: spawn(python("search_peer", a)),  # type: ignore[misc]
+                    "camsync, search()": lambda a=arguments: spawn(python("searching.search", a)),  # type: ignore[misc]
+                    "requests + xmltodict": lambda a=arguments: spawn(
+                        python("searching.search_peer", a)
+                    ),  # type: ignore[misc]
                 },
                 1 if number > 10_000 else min(options.rounds, 3),
                 warm=False,

@@ -65,8 +65,8 @@ def _first_byte(options: Options, result: Result) -> None:
         first = ["-o", "/dev/null", "-r", "0-4095", server.url(server.plain)]
         runs = rounds(
             {
-                "camsync": lambda: spawn(python("first_byte", arguments)),
-                "requests": lambda: spawn(python("first_byte_requests", arguments)),
+                "camsync": lambda: spawn(python("fetching.first_byte", arguments)),
+                "requests": lambda: spawn(python("fetching.first_byte_requests", arguments)),
                 "curl": lambda: spawn(["curl", "-sSf", *login, *first]),
             },
             max(options.rounds, 7),

@@ -53,7 +53,7 @@ class Model:
     drops: float = 0.0
 
     def arguments(self, files: int, size: int) -> dict[str, Any]:
-        """Return what ``child.py serve_footage`` has to know."""
+        """Return what `children.syncing.serve_footage` has to know."""
         return {
             "files": files,
             "size": size,
@@ -81,7 +81,7 @@ class Recorder:
     """
 
     def __init__(self, given: dict[str, Any]) -> None:
-        command = [sys.executable, str(CHILD), "serve_footage", json.dumps(given)]
+        command = [sys.executable, str(CHILD), "syncing.serve_footage", json.dumps(given)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -151,15 +151,15 @@ def _first_runs(
         return run
 
     def fixed(streams: int) -> Callable[[dict[str, Any]], list[str]]:
-        return lambda a: python("fetch_fixed", {**a, "streams": streams})
+        return lambda a: python("syncing.fetch_fixed", {**a, "streams": streams})
 
-    contenders = {ADAPTIVE: contender(ADAPTIVE, lambda a: python("sync", a))}
+    contenders = {ADAPTIVE: contender(ADAPTIVE, lambda a: python("syncing.sync", a))}
     for streams in FIXED:
         name = f"fixed {streams}"
         contenders[name] = contender(name, fixed(streams))
     if options.peers:
         contenders[HIKLOAD] = contender(
-            HIKLOAD, lambda a: [options.peers, str(CHILD), "hikload", json.dumps(a)]
+            HIKLOAD, lambda a: [options.peers, str(CHILD), "syncing.hikload", json.dumps(a)]
         )
     runs = rounds(contenders, count, warm=False)
     for name, done in runs.items():
@@ -200,10 +200,10 @@ def _no_news(options: Options, result: Result, files: int) -> None:
             scratch(options.memory) as folder,
         ):
             arguments = {**device.arguments, "dest": str(folder), "files": number}
-            spawn(python("sync", arguments))
+            spawn(python("syncing.sync", arguments))
             device.counted()
             runs = rounds(
-                {"camsync.sync": lambda a=arguments: spawn(python("sync", a))},  # type: ignore[misc]
+                {"camsync.sync": lambda a=arguments: spawn(python("syncing.sync", a))},  # type: ignore[misc]
                 options.rounds,
             )
             sent = device.counted()["requests"] / (options.rounds + 1)

@@ -94,7 +94,7 @@ def _others(
 
     def naive(folder: Path) -> list[str]:
         more = {"dest": str(folder), "durable": lasting}
-        return python("naive", server.arguments(port, **more))
+        return python("fetching.naive", server.arguments(port, **more))
 
     found = {CURL: into(parent, curl), NAIVE: into(parent, naive)}
     for name, program, command in ((WGET, "wget", wget), (ARIA, "aria2c", aria)):
@@ -116,7 +116,7 @@ def _works(contender: Callable[[], Run]) -> bool:
 def ours(
     server: apache.Apache, port: int, parent: Path, name: str, **arguments: Any
 ) -> Callable[[], Run]:
-    """Return a contender that is a function of ``child.py``."""
+    """Return a contender that is a function of `children.fetching`."""
     return into(
         parent,
         lambda folder: python(name, server.arguments(port, dest=str(folder), **arguments)),
@@ -149,9 +149,9 @@ def _against_others(
     progress(f"{case}: {server.size >> 20} MiB")
     parent = options.memory
     contenders = {
-        ENGINE: ours(server, port, parent, "engine", durable=False),
-        HASHED: ours(server, port, parent, "engine", durable=False, hashed=True),
-        DOWNLOAD: ours(server, port, parent, "download"),
+        ENGINE: ours(server, port, parent, "fetching.engine", durable=False),
+        HASHED: ours(server, port, parent, "fetching.engine", durable=False, hashed=True),
+        DOWNLOAD: ours(server, port, parent, "fetching.download"),
         **_others(server, port, parent, lasting=False),
     }
     runs = rounds(contenders, options.rounds)
@@ -171,9 +171,9 @@ def _on_disk(server: apache.Apache, options: Options, result: Result) -> None:
     case, port, parent = "HTTP, disk", server.plain, options.disk
     progress(case)
     contenders = {
-        PASSING: ours(server, port, parent, "engine", durable=False),
-        LASTING: ours(server, port, parent, "durable"),
-        DOWNLOAD: ours(server, port, parent, "download"),
+        PASSING: ours(server, port, parent, "fetching.engine", durable=False),
+        LASTING: ours(server, port, parent, "fetching.durable"),
+        DOWNLOAD: ours(server, port, parent, "fetching.download"),
         **_others(server, port, parent, lasting=True),
     }
     runs = rounds(contenders, options.rounds)
@@ -190,10 +190,10 @@ def _memory(server: apache.Apache, options: Options, result: Result) -> None:
     port, parent = server.plain, options.memory
     contenders: dict[str, Callable[[], Run]] = {
         "true (the floor of the method)": lambda: spawn(["true"]),
-        "import camsync": lambda: spawn(python("idle")),
+        "import camsync": lambda: spawn(python("fetching.idle")),
         **{
             f"{count} streams": ours(
-                server, port, parent, "engine", durable=False, streams=count, count=count
+                server, port, parent, "fetching.engine", durable=False, streams=count, count=count
             )
             for count in _STREAMS
         },
@@ -221,9 +221,9 @@ def _over_a_link(server: apache.Apache, options: Options, result: Result) -> Non
     port, parent = server.link, options.memory
     others = _others(server, port, parent, lasting=False)
     contenders = {
-        ENGINE: ours(server, port, parent, "engine", durable=False),
-        DOWNLOAD: ours(server, port, parent, "download"),
-        MP4: ours(server, port, parent, "download", container="mp4"),
+        ENGINE: ours(server, port, parent, "fetching.engine", durable=False),
+        DOWNLOAD: ours(server, port, parent, "fetching.download"),
+        MP4: ours(server, port, parent, "fetching.download", container="mp4"),
         CURL: others[CURL],
         NAIVE: others[NAIVE],
     }
@@ -243,7 +243,7 @@ def _killed(server: apache.Apache, options: Options, result: Result) -> None:
     progress("killed at 50 %")
     with scratch(options.memory) as folder:
         arguments = server.arguments(server.link, dest=str(folder))
-        process = subprocess.Popen(python("download", arguments), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(python("fetching.download", arguments), stdin=subprocess.DEVNULL)
         held = 0
         while process.poll() is None and held < server.size // 2:
             time.sleep(0.01)
@@ -255,7 +255,7 @@ def _killed(server: apache.Apache, options: Options, result: Result) -> None:
             raise BrokenRunError(msg)
         time.sleep(1.0)  # the killed request is written down, with all the bytes that it asked for
         before = len(server.log())
-        spawn(python("download", arguments))
+        spawn(python("fetching.download", arguments))
         time.sleep(0.3)  # the line is written after the answer
         fetched = sum(int(line[1]) for line in server.log()[before:] if line[0] == "200")
     again = max(fetched - (server.size - held), 0) / (1 << 20)
@@ -273,7 +273,7 @@ def _remux(server: apache.Apache, options: Options, result: Result) -> None:
     source = server.root / "big" / "ISAPI" / "ContentMgmt" / "download"
 
     def pyav(folder: Path) -> list[str]:
-        return python("remux", {"source": str(source), "target": f"{folder}/a.mp4"})
+        return python("fetching.remux", {"source": str(source), "target": f"{folder}/a.mp4"})
 
     def ffmpeg(folder: Path) -> list[str]:
         words = ["ffmpeg", "-nostdin", "-v", "error", "-f", "mpeg", "-i", str(source)]
@@ -298,7 +298,7 @@ def _growth(options: Options, result: Result) -> None:
         with scratch(options.memory) as folder, apache.serving(folder, size) as server:
             port = server.plain
             runs: Mapping[str, list[Run]] = rounds(
-                {DOWNLOAD: ours(server, port, options.memory, "download")}, 3, warm=False
+                {DOWNLOAD: ours(server, port, options.memory, "fetching.download")}, 3, warm=False
             )
             best = min(runs[DOWNLOAD], key=lambda run: run.wall)
             walls.append((server.size / (1 << 20), best.wall))
