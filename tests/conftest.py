@@ -6,11 +6,13 @@ import ipaddress
 import itertools
 import os
 import platform
+import signal
 import socket
 
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -30,6 +32,10 @@ hypothesis.settings.register_profile(
     "ci", parent=hypothesis.settings.get_profile("local"), derandomize=True, print_blob=True
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: children would inherit it, and not hear a Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["camsync.testing.plugin", "pytester"]
 
@@ -67,6 +73,21 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder, never used twice, for each test's profiles and stores; it is not made yet."""
     folder = tmp_path_factory.mktemp("homes")
     return (folder / str(number) for number in itertools.count())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Let the system write when it likes: no test cuts its power, and disks are what is slow.
+
+    Children and SQLite wait all the same, and tests of what is made durable watch the calls.
+    """
+
+    def fsync(handle: Any) -> None:
+        os.fstat(handle if isinstance(handle, int) else handle.fileno())  # it has to be open
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        yield
 
 
 @pytest.fixture(autouse=True)

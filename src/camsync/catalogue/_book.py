@@ -157,12 +157,7 @@ class Book:
         """Set *values* where the *conditions* hold; return in how many rows that was."""
         rows = [columns for key in keys if (columns := self._columns(key)) is not None]
         rows.sort(key=lambda row: tuple(row.values()))  # always in one order: no deadlocks
-        update = (
-            RECORDING.update()
-            .where(*(RECORDING.c[name] == sa.bindparam(f"of_{name}") for name in _COLUMNS))
-            .where(*conditions)
-            .values(dict(values))
-        )
+        update = _UPDATE.where(*conditions).values(dict(values))
         changed = 0
         for some in in_chunks(rows, CHUNK):
             with self._catalogue.writing() as connection:
@@ -173,6 +168,9 @@ class Book:
 
 
 _COLUMNS = ("track_id", "key_start", "item")
+_UPDATE = RECORDING.update().where(
+    *(RECORDING.c[name] == sa.bindparam(f"of_{name}") for name in _COLUMNS)
+)
 
 
 def _find_track(channel: int, provider: str, stream: str) -> sa.Select[Any]:

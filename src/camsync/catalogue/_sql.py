@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import islice
@@ -46,6 +48,7 @@ def insert_if_new(
     connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
+@functools.cache  # there are a dozen of them, which every step of every recording asks for
 def is_in(*states: State) -> sa.ColumnElement[bool]:
     """Return the condition that a recording is in one of *states*."""
     # Not IN: SQLAlchemy cannot execute that with many sets of parameters.

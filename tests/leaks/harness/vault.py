@@ -111,13 +111,13 @@ class Vault:
 
 
 def _without_longer(needles: list[Needle]) -> list[Needle]:
-    """Leave out needles that hold another one: where they are, that one is found."""
-    sharp: list[Needle] = []
+    """Leave out needles that hold another one of that secret: where they are, it is found."""
+    sharp: dict[str, list[Needle]] = {}
     for needle in sorted(needles, key=lambda one: (len(one.data), not one.folded)):
-        folded = needle.data.lower()
-        if not any(one.data in (folded if one.folded else needle.data) for one in sharp):
-            sharp.append(needle)
-    return sharp
+        folded, known = needle.data.lower(), sharp.setdefault(needle.secret, [])
+        if not any(one.data in (folded if one.folded else needle.data) for one in known):
+            known.append(needle)
+    return [needle for known in sharp.values() for needle in known]
 
 
 def _text_needles(name: str, core: str, plain: str) -> Iterator[Needle]:

@@ -80,6 +80,7 @@ class Watch:
         self._seen: dict[str, set[bytes]] = {}
         self._looking = threading.local()
         self._cleanup = contextlib.ExitStack()
+        self._heard = contextlib.ExitStack()
         self.given: set[Path] = set()
         self.wanted: dict[int, tuple[str, CodeType]] = {}
         self.thread_errors: list[BaseException] = []
@@ -108,6 +109,9 @@ class Watch:
     def leaks(self) -> list[Leak]:
         """Search all that was seen, at the end and at once: that is a hundred times as fast."""
         found: dict[Leak, None] = {}
+        everything = _BETWEEN.join(set().union(*self._seen.values()))
+        if not any(self._vault.find(everything)):  # there are thousands of channels
+            return []
         for channel, texts in self._seen.items():
             data = _BETWEEN.join(texts)
             for needle, where in self._vault.find(data):
@@ -133,12 +137,13 @@ class Watch:
                 _install_audit()
             _current.append(self)
             stack.callback(_current.remove, self)
-            self._calls(stack)
+            stack.callback(self._heard.close)
+            self._calls(self._heard)
             self._cleanup = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
+        self._heard.close()
         self.crash_file()
         self._cleanup.close()
         self.finish()
@@ -207,6 +212,31 @@ class Watch:
 
     def _calls(self, stack: contextlib.ExitStack) -> None:
         """Note which of the wanted code runs, until all of it has: looking is slow."""
+        if not self.wanted:
+            return
+        if sys.version_info >= (3, 12):
+            self._starts(stack)
+        else:
+            self._follow(stack)
+
+    def _starts(self, stack: contextlib.ExitStack) -> None:
+        """Have Python tell of the wanted code alone, in whichever thread it runs."""
+        wanted, monitoring = self.wanted, sys.monitoring
+        starts, mine = monitoring.events.PY_START, 3  # which no kind of tool has for itself
+
+        def note(code: CodeType, _: int) -> None:
+            wanted.pop(id(code), None)
+
+        monitoring.use_tool_id(mine, "leaks")
+        stack.callback(monitoring.free_tool_id, mine)
+        monitoring.register_callback(mine, starts, note)
+        stack.callback(monitoring.register_callback, mine, starts, None)
+        for _, code in list(wanted.values()):
+            monitoring.set_local_events(mine, code, starts)
+            stack.callback(monitoring.set_local_events, mine, code, 0)
+
+    def _follow(self, stack: contextlib.ExitStack) -> None:
+        """Have Python tell of every call."""
         wanted = self.wanted
 
         def note(frame: Any, event: str, _: object) -> None:
@@ -215,11 +245,10 @@ class Watch:
                 if not wanted:
                     sys.setprofile(None)
 
-        if wanted:
-            threading.setprofile(note)
-            stack.callback(threading.setprofile, None)
-            sys.setprofile(note)
-            stack.callback(sys.setprofile, None)
+        threading.setprofile(note)
+        stack.callback(threading.setprofile, None)
+        sys.setprofile(note)
+        stack.callback(sys.setprofile, None)
 
     # -- Files and processes ----------------------------------------------------------------------
 
