@@ -243,6 +243,13 @@ def test_scrambled_video_is_corrupt():
         walk(PACK + b"".join(frame(3600 * each, flags=0x90) for each in range(5)))
 
 
+def test_scrambled_pieces_of_a_picture_count():
+    """Most packets of a picture have no time stamp, and say all the same that they are encrypted."""
+    summary = walk(PACK + frame(0) + frame() * 4 + frame(flags=0x90) + frame(3600) + frame())
+
+    assert (8, 1, 2) == (summary.video, summary.scrambled, summary.frames)
+
+
 def test_time_stamps_wrap():
     """The 33-bit clock starts over every 26.5 hours; the recording goes on."""
     first = 2**33 - 3600 * 10
