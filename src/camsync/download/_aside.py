@@ -2,8 +2,9 @@
 
 Bytes are summed up at once, by the thread that receives them: they are in its processor's cache
 then, from which another one would have to fetch them (measured: a fifth more processor time for
-receiving and summing up). Meanwhile the system goes on receiving. The walk from packet to packet follows on a
-thread of its own, in the buffers that the bytes were received in; it looks at their headers only.
+receiving and summing up). Meanwhile the system goes on receiving. The walk from packet to packet
+follows on a thread of its own, in the buffers that the bytes were received in; it looks at their
+headers only.
 """
 
 from __future__ import annotations
