@@ -13,6 +13,7 @@ from ..models import ChannelId, DeviceId, RecordingKey
 from ._codec import exact, to_seconds
 from ._schema import CHANNEL, RECORDING, TRACK
 from ._sql import ENTRY, in_chunks, insert_if_new, to_entry
+from ._steps import Step, parameters
 from ._values import Entry
 
 
@@ -46,9 +47,10 @@ class Book:
         self.dest = dest
         self._catalogue = catalogue
         self._id = number
-        # Rows of these two tables are never removed, so that what was committed stays true.
+        # Rows of these tables are never removed or changed, so that what was committed stays true.
         self._tracks: dict[Track, tuple[int, int]] = {}
         self._channels: dict[ChannelKey, int] = {}
+        self._folders: dict[tuple[int, str], str] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.dest)!r}, {self._catalogue!r})"
@@ -151,26 +153,16 @@ class Book:
                 starts.setdefault(columns["track_id"], set()).add(columns["key_start"])
         return {track: sorted(some) for track, some in starts.items()}
 
-    def _change(
-        self, keys: Iterable[RecordingKey], values: Mapping[str, Any], *conditions: Any
-    ) -> int:
-        """Set *values* where the *conditions* hold; return in how many rows that was."""
+    def _change(self, keys: Iterable[RecordingKey], step: Step, **values: Any) -> int:
+        """Do *step* with these *values* for each of *keys*; return for how many rows it was done."""
         rows = [columns for key in keys if (columns := self._columns(key)) is not None]
         rows.sort(key=lambda row: tuple(row.values()))  # always in one order: no deadlocks
-        update = _UPDATE.where(*conditions).values(dict(values))
         changed = 0
         for some in in_chunks(rows, CHUNK):
             with self._catalogue.writing() as connection:
                 for row in some:
-                    bound = {f"of_{name}": value for name, value in row.items()}
-                    changed += connection.execute(update, bound).rowcount
+                    changed += connection.execute(step, parameters(row, values)).rowcount
         return changed
-
-
-_COLUMNS = ("track_id", "key_start", "item")
-_UPDATE = RECORDING.update().where(
-    *(RECORDING.c[name] == sa.bindparam(f"of_{name}") for name in _COLUMNS)
-)
 
 
 def _find_track(channel: int, provider: str, stream: str) -> sa.Select[Any]:

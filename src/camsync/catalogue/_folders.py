@@ -34,6 +34,9 @@ class Folders(Book):
             stream: Each recorded stream of a channel has a folder of its own.
         """
         number = self._make_channel(channel.device, channel.id)
+        known = self._folders.get((number, stream))
+        if known is not None:
+            return known
         mine = sa.select(FOLDER.c.name).where(
             FOLDER.c.channel_id == number, FOLDER.c.stream == exact(stream)
         )
@@ -41,7 +44,7 @@ class Folders(Book):
             name = connection.execute(mine).scalar()
         if name is None:
             name = self._bind(mine, number, channel, wanted, stream)
-        return plain(name)
+        return self._folders.setdefault((number, stream), plain(name))
 
     def _bind(
         self, mine: sa.Select[Any], number: int, channel: Channel, wanted: str, stream: str

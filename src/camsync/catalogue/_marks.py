@@ -16,8 +16,9 @@ from ._coverage import Coverage, Stretch, cover
 from ._rows import overlapping
 from ._schema import BATCH, CHANNEL, FOLDER, RECORDING, TRACK, UNSETTLED
 from ._sql import is_in
+from ._steps import not_missed_yet
 from ._values import CLAIMED, MISSED_FOR, ChannelMark, KnownChannel, State
-from ._work import Work, not_missed_yet
+from ._work import Work
 
 
 _SOME_KINDS = "?"

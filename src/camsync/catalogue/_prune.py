@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from .._cancel import CancelToken, check_cancelled
 from ..errors import ConfigurationError
 from ..models import RecordingKey
+from . import _steps
 from ._book import unknown
 from ._codec import exact, from_seconds, plain, to_seconds
 from ._disk import digest_of, is_below, require_there, size_of
@@ -39,7 +40,7 @@ class Retention(Reconciling):
         Raises:
             ConfigurationError: The catalogue does not know *key*.
         """
-        if not self._change([key], {"pinned": int(on)}):
+        if not self._change([key], _steps.PIN, pinned=int(on)):
             raise unknown(key)
 
     def prune(
@@ -195,13 +196,13 @@ class Retention(Reconciling):
         The row comes first: a crash in between leaves a file too much, and not one that is
         fetched again.
         """
-        conditions = (*_HELD, RECORDING.c.path == exact(str(entry.path)), RECORDING.c.pinned == 0)
-        if not self._change([entry.key], {"pruned_at": self._now()}, *conditions):
+        was = exact(str(entry.path))
+        if not self._change([entry.key], _steps.PRUNE, pruned_at=self._now(), was=was):
             return "has been changed meanwhile"
         try:
             (self.dest / (entry.path or "")).unlink(missing_ok=True)
         except OSError as error:
-            self._change([entry.key], {"pruned_at": None})
+            self._change([entry.key], _steps.KEEP)
             return f"cannot be deleted: {error.strerror}"
         return ""
 

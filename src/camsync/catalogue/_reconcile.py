@@ -9,14 +9,13 @@ import attrs
 
 from .._cancel import CancelToken, check_cancelled
 from ..models import RecordingKey
+from . import _steps
 from ._codec import exact
 from ._disk import Found, digest_of, require_there, size_of, walk
 from ._folders import Folders
 from ._marks import Marks
 from ._mounted import Mounted, mount_point
 from ._paces import Paces
-from ._schema import RECORDING
-from ._sql import is_in
 from ._values import Entry, Reconciliation, State
 
 
@@ -151,32 +150,17 @@ class Reconciling(Marks, Folders, Paces, Mounted):
     def _adopt(self, findings: _Findings, moved: list[tuple[Entry, Found]]) -> None:
         for entry, found in moved:
             pinned = entry.pinned or not _same_camera(entry, found)
-            values = {"path": exact(str(found.path)), "pinned": int(pinned)}
-            self._change([entry.key], values, *_held_at(entry))
+            place = {"was": exact(str(entry.path)), "path": exact(str(found.path))}
+            self._change([entry.key], _steps.MOVE, **place, pinned=int(pinned))
             findings.adopted.append(attrs.evolve(entry, path=found.path, pinned=pinned))
             findings.missing.remove(entry)
             findings.unknown.remove(found)
 
     def _see_again(self, keys: Iterable[RecordingKey]) -> None:
-        values = {"state": State.SEEN.value, "failures": 0, "next_try": None}
-        self._change(
-            keys,
-            values,
-            is_in(State.VERIFIED),
-            RECORDING.c.pruned_at.is_(None),
-        )
+        self._change(keys, _steps.FETCH_AGAIN)
 
 
 def _same_camera(entry: Entry, found: Found) -> bool:
     """Whether a file was found in the outermost folder that it was written to."""
     before = entry.path or PurePosixPath()
     return before.parent.parts[:1] == found.path.parent.parts[:1]
-
-
-def _held_at(entry: Entry) -> tuple[object, ...]:
-    """Return the conditions that an entry is still what it was when it was read."""
-    return (
-        is_in(State.VERIFIED),
-        RECORDING.c.path == exact(str(entry.path)),
-        RECORDING.c.pruned_at.is_(None),
-    )

@@ -17,6 +17,7 @@ from ..errors import (
     DestinationBusyError,
 )
 from ..models import Downloaded, RecordingKey
+from . import _steps
 from ._book import unknown
 from ._codec import exact, from_seconds, shown, to_seconds
 from ._rows import Rows
@@ -31,8 +32,6 @@ _LONGEST_DOUBTFUL_WAIT = 3600
 _DOUBT = 8
 _WEEK = 7 * 24 * 3600
 _DOUBLINGS = 10
-_CLOCKS_DIFFER = 300
-"""Seconds by which a lease may begin in the future: then another computer's clock is ahead."""
 _THEIRS = frozenset(
     {
         Category.MEDIA,
@@ -48,37 +47,25 @@ _MORE_PATIENCE = 4
 _OF_THE_MOMENT = frozenset({Category.NETWORK, Category.BUSY, Category.DISK})
 """Failures that may be over by the next run."""
 
-_NO_LEASE = {"lease_owner": None, "lease_from": None, "lease_until": None}
-_NO_FAILURE = {
-    "failures": 0,
-    "error": "",
-    "error_category": "",
-    "error_code": "",
-    "next_try": None,
-}
-
 
 class Work(Rows):
     """Planning, leasing, and what comes of it."""
 
     def plan(self, keys: Iterable[RecordingKey], *, batch: str) -> int:
         """Note that the run *batch* wants to fetch *keys*; return for how many that is new."""
-        values = {"state": State.PLANNED.value, "batch": batch}
-        return self._change(keys, values, is_in(State.SEEN, State.FAILED))
+        return self._change(keys, _steps.PLAN, batch=batch)
 
-    def lease(self, key: RecordingKey, *, owner: str, seconds: float) -> bool:
+    def lease(self, key: RecordingKey, *, owner: str, seconds: float, begin: bool = False) -> bool:
         """Claim a recording for *owner*; False if somebody else has it, or nothing is left to do.
 
         Of all who ask at a time one gets it. A lease that has run out is anybody's.
 
         Args:
             seconds: For how long; see `renew`.
+            begin: Note in the same step that its transfer begins; see `begin`.
         """
-        now = self._now()
-        values = {"state": State.LEASED.value, **_lease(owner, now, seconds)}
-        todo = is_in(State.SEEN, State.PLANNED, State.FAILED, State.QUARANTINED)
-        left = sa.and_(is_in(*CLAIMED), sa.not_(_held_by_another(owner, now)))
-        return self._change([key], values, sa.or_(todo, left)) == 1
+        step = _steps.LEASE_AND_BEGIN if begin else _steps.LEASE
+        return self._change([key], step, **_lease(owner, self._now(), seconds)) == 1
 
     def renew(self, owner: str, seconds: float) -> int:
         """Make all leases of *owner* last for *seconds* from now; return how many there are."""
@@ -89,7 +76,7 @@ class Work(Rows):
 
     def release(self, key: RecordingKey) -> None:
         """Give up a lease: the recording is `State.SEEN` again."""
-        self._change([key], {"state": State.SEEN.value, **_NO_LEASE}, is_in(*CLAIMED))
+        self._change([key], _steps.RELEASE)
 
     def begin(self, key: RecordingKey, *, owner: str) -> None:
         """Note that a transfer begins; the lease stays as long as it was.
@@ -99,13 +86,7 @@ class Work(Rows):
             DestinationBusyError: Somebody else has leased it.
         """
         row = self._row(key)
-        values = {
-            "state": State.DOWNLOADING.value,
-            "attempts": RECORDING.c.attempts + 1,
-            "lease_owner": owner,
-        }
-        free = sa.not_(sa.and_(is_in(*CLAIMED), _held_by_another(owner, self._now())))
-        if self._change([key], values, free):
+        if self._change([key], _steps.BEGIN, lease_owner=owner, lease_from=self._now()):
             return
         with self._catalogue.reading() as connection:
             other = connection.execute(sa.select(RECORDING.c.lease_owner).where(*row)).scalar()
@@ -123,29 +104,24 @@ class Work(Rows):
         Raises:
             ConfigurationError: The file is not below the destination.
         """
-        path = self._relative(file.path)
-        if self._columns(file.recording.key) is None or not self.find([file.recording.key]):
-            self.observe([file.recording], batch=batch)
-        # Whether a file that was found is the one that was hashed: same name, same size.
-        same = sa.and_(RECORDING.c.path == path, RECORDING.c.file_size == file.size)
         values = {
-            "state": State.VERIFIED.value,
             "in_progress": int(file.recording.in_progress),
             "start": to_seconds(file.recording.start),
             "end": to_seconds(_end(file)),
-            "path": path,
+            "path": self._relative(file.path),
             "file_size": file.size,
-            "sha256": sha256 or sa.case((same, RECORDING.c.sha256), else_=""),
             "duration": file.duration,
             "container": file.container,
             "codec": file.codec.value,
             "batch": batch,
             "done_at": self._now(),
-            "pruned_at": None,
-            **_NO_FAILURE,
-            **_NO_LEASE,
         }
-        self._change([file.recording.key], values)
+        step = _steps.VERIFY if sha256 else _steps.VERIFY_UNREAD
+        if sha256:
+            values["sha256"] = sha256
+        if not self._change([file.recording.key], step, **values):
+            self.observe([file.recording], batch=batch)
+            self._change([file.recording.key], step, **values)
 
     def failed(
         self,
@@ -181,7 +157,7 @@ class Work(Rows):
             limit = quarantine_after * (_DOUBT if doubtful else 1)
             longest = _LONGEST_DOUBTFUL_WAIT if doubtful else _LONGEST_WAIT
             values = self._failure(entry.failures + 1, error, limit, longest)
-            self._change([key], {**values, **_NO_LEASE}, sa.not_(is_in(State.VERIFIED)))
+            self._change([key], _steps.FAIL, **values)
         return self.find([key])[key]
 
     def quarantine(self, keys: Collection[RecordingKey], *, after: int = 5) -> int:
@@ -196,7 +172,7 @@ class Work(Rows):
             for entry in self.find(keys).values()
             if entry.failures >= _patience(entry.error_category, after)
         ]
-        return self._change(hopeless, _alone(self._now()), is_in(State.FAILED))
+        return self._change(hopeless, _steps.REST, next_try=self._now() + _WEEK)
 
     def _failure(
         self, failures: int, error: CamsyncError, limit: int, longest: int
@@ -205,15 +181,15 @@ class Work(Rows):
         pauses = min(failures - 1 - at_once, _DOUBLINGS)
         wait = min(_FIRST_WAIT * 2**pauses, longest) if pauses >= 0 else 0
         hopeless = failures >= _patience(error.category.value, limit)
+        state = State.QUARANTINED if hopeless else State.FAILED
         code = " ".join(filter(None, (type(error).__name__, error.vendor_sub_code)))
         return {
-            "state": State.FAILED.value,
+            "state": state.value,
             "failures": failures,
             "error": shown(error.message),
             "error_category": error.category.value,
             "error_code": shown(code),
-            "next_try": self._now() + wait,
-            **(_alone(self._now()) if hopeless else {}),
+            "next_try": self._now() + (_WEEK if hopeless else wait),
         }
 
     def missed(self, keys: Collection[RecordingKey]) -> list[RecordingKey]:
@@ -224,7 +200,7 @@ class Work(Rows):
         """
         entries = self.find(keys).values()
         lost = [entry.key for entry in entries if entry.missed_for(from_seconds(self._now()))]
-        self._change(keys, {"missed_at": self._now()}, not_missed_yet(self._now()))
+        self._change(keys, _steps.MISS, missed_at=self._now())
         self.gone(lost)
         return lost
 
@@ -233,22 +209,11 @@ class Work(Rows):
 
         They are `State.VERIFIED` without a path. What is held below the destination stays as it is.
         """
-        values = {
-            "state": State.VERIFIED.value,
-            "in_progress": 0,
-            "path": None,
-            "file_size": None,
-            "sha256": "",
-            "done_at": self._now(),
-            **_NO_FAILURE,
-            **_NO_LEASE,
-        }
-        self._change(keys, values, sa.not_(is_in(State.VERIFIED)))
+        self._change(keys, _steps.ELSEWHERE, done_at=self._now())
 
     def gone(self, keys: Iterable[RecordingKey]) -> None:
         """Note that the device has lost recordings; those that are held stay held."""
-        values = {"state": State.GONE.value, "in_progress": 0, **_NO_LEASE}
-        self._change(keys, values, sa.not_(is_in(State.VERIFIED)))
+        self._change(keys, _steps.LOSE)
 
     def rearm(self, keys: Collection[RecordingKey] | None = None) -> int:
         """Let what has failed, or is in quarantine, be tried again at once; return how many.
@@ -256,20 +221,19 @@ class Work(Rows):
         Args:
             keys: None for all of this destination.
         """
-        values = {"state": State.SEEN.value, "failures": 0, "next_try": None}
-        beaten = is_in(State.FAILED, State.QUARANTINED)
         if keys is not None:
-            return self._change(keys, values, beaten)
-        update = RECORDING.update().where(self._mine(), UNSETTLED, beaten).values(values)
+            return self._change(keys, _steps.REARM)
+        beaten = (self._mine(), UNSETTLED, is_in(*_steps.BEATEN))
+        update = RECORDING.update().where(*beaten).values(_steps.AFRESH)
         with self._catalogue.writing() as connection:
             return connection.execute(update).rowcount
 
     def _release_all(self) -> int:
         """Release what runs that are dead by now have leased; return how many."""
         left = (self._mine(), UNSETTLED, is_in(*CLAIMED))
-        values = {"state": State.SEEN.value, **_NO_LEASE}
+        update = RECORDING.update().where(*left).values(_steps.RELEASED)
         with self._catalogue.writing() as connection:
-            return connection.execute(RECORDING.update().where(*left).values(values)).rowcount
+            return connection.execute(update).rowcount
 
     def _relative(self, path: Path) -> str:
         try:
@@ -279,31 +243,8 @@ class Work(Rows):
             raise ConfigurationError(msg) from error
 
 
-def _alone(now: int) -> dict[str, Any]:
-    """Return what makes a recording rest: it is tried once a week, in case it was the device."""
-    return {"state": State.QUARANTINED.value, "next_try": now + _WEEK}
-
-
-def not_missed_yet(now: int) -> Any:
-    """Return the condition that a recording was listed last time, by a clock that was right."""
-    missed = RECORDING.c.missed_at
-    return sa.and_(UNSETTLED, sa.or_(missed.is_(None), missed > now))
-
-
 def _lease(owner: str, now: int, seconds: float) -> dict[str, Any]:
     return {"lease_owner": owner, "lease_from": now, "lease_until": now + int(seconds)}
-
-
-def _held_by_another(owner: str, now: int) -> Any:
-    """Return the condition that a lease of somebody else lasts.
-
-    One from the future was made before a clock was set back: nobody would ever see it end.
-    """
-    return sa.and_(
-        RECORDING.c.lease_owner != owner,
-        RECORDING.c.lease_from <= now + _CLOCKS_DIFFER,
-        RECORDING.c.lease_until > now,
-    )
 
 
 def _end(file: Downloaded) -> Any:

@@ -178,10 +178,7 @@ class Books:
 
     def lease(self, key: RecordingKey) -> bool:
         """Keep others off a recording; False if somebody else has it."""
-        if not self.holdings.lease(key, owner=self._owner, seconds=LEASE):
-            return False
-        self.holdings.begin(key, owner=self._owner)
-        return True
+        return self.holdings.lease(key, owner=self._owner, seconds=LEASE, begin=True)
 
     def renew(self) -> None:
         """Keep what this run has leased."""
