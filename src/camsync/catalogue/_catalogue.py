@@ -82,7 +82,7 @@ class Catalogue:
     def _setup(self) -> None:
         self._busy: set[Path] = set()
         """Destinations that this process has locked."""
-        self._guard = threading.Lock()
+        self._new_locks()
         self._engine: sa.Engine | None = self._place.engine()
         try:
             with self._place.alone():
@@ -91,6 +91,14 @@ class Catalogue:
         except BaseException:
             self.close()
             raise
+
+    def _new_locks(self) -> None:
+        self._guard = threading.Lock()
+        # SQLite lets one write at a time; the others sleep and ask again, for up to a tenth of a
+        # second each time. Threads of one process hand over at once.
+        self._turn: contextlib.AbstractContextManager[object] = (
+            contextlib.nullcontext() if self._place.shared else threading.RLock()
+        )
 
     def _prepare(self) -> None:
         with self.writing() as connection:
@@ -139,7 +147,7 @@ class Catalogue:
                 nothing was changed.
         """
         engine = self.engine.execution_options(camsync_writes=True)
-        with translated(str(self)), engine.begin() as connection:
+        with translated(str(self)), self._turn, engine.begin() as connection:
             yield connection
             self._place.check()
 
@@ -220,7 +228,7 @@ class Catalogue:
         # Closing them, which happens when nothing refers to them any more, would disturb the parent.
         _INHERITED.append(self._engine.pool)
         self._engine.dispose(close=False)
-        self._guard = threading.Lock()
+        self._new_locks()
         self._busy = set()
         if self._place.file is None and not self._place.shared:
             self._engine = None
