@@ -80,6 +80,25 @@ def test_it_rises_by_one_while_that_helps():
     assert world.level.ceiling is None
 
 
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("total", "options", "limit"),
+    [
+        pytest.param(float, {}, 8, id="each stream brings what it should"),
+        pytest.param(lambda rate: min(rate, 24 * MIB / 1000), {}, 4, id="two are enough"),
+        pytest.param(float, {"ceiling": 7}, 4, id="there was trouble with more"),
+        pytest.param(lambda rate: rate / 12, {}, 4, id="too few blocks to tell"),
+    ],
+)
+def test_what_clearly_pays_is_not_waited_for(total, options, limit):
+    """Streams of 12 MiB/s are added after half a second each, as long as nothing is in doubt."""
+    world = World(level=level(**options), each=12 * MIB / 1000, total=total).run(4.1)
+
+    assert limit == world.level.limit
+
+
 def test_it_does_not_rise_without_work():
     """Three workers never show what a fourth stream would do, let alone a fifth."""
     world = World(level=level(), workers=3).run(60)
@@ -171,6 +190,32 @@ def test_a_busy_device_gets_half():
 
     assert (2, 4) == (world.level.limit, world.level.ceiling)
     assert 4 == world.run(20).level.limit
+
+
+def test_a_stream_that_has_just_ended_may_still_count_there():
+    """A refusal right after an end is no news; the third one within a minute is."""
+    one = level(start=6, ceiling=6)
+    one.use(6, 6, 0.0)
+    one.tick(WINDOW)
+    one.use(5, 5, 10.0)
+
+    assert one.refused(6, 10.1) > 0
+    assert one.refused(6, 11.1) > 0
+    assert 6 == one.limit == one.ceiling
+    one.use(4, 4, 12.0)
+    assert one.refused(5, 12.1) > 0
+    assert 2 == one.limit
+
+
+def test_a_refusal_long_after_an_end_is_news():
+    """What ended ten seconds ago is not what the device still counts."""
+    one = level(start=6, ceiling=6)
+    one.use(6, 6, 0.0)
+    one.tick(WINDOW)
+    one.use(5, 5, 10.0)
+
+    assert one.refused(6, 20.0) > 0
+    assert 3 == one.limit
 
 
 def test_a_device_that_has_no_room_at_all_is_asked_ever_more_rarely():

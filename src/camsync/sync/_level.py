@@ -9,6 +9,8 @@ exception. It has neither lock nor clock nor thread; `camsync.sync._turns` bring
 
 from __future__ import annotations
 
+from collections import deque
+
 import attrs
 
 
@@ -47,6 +49,10 @@ _HOLD, _LONGEST_HOLD = 60.0, 600.0
 _OPENS = 100
 """Streams that open before a ceiling that was learnt by a refusal is tried again, unless it has
 waited for `_LONGEST_HOLD`: so that less than a hundredth of the requests is refused."""
+
+_LATE, _EXCUSES = 2.0, 2
+"""Seconds for which a device may still count a stream that has ended. A refusal within them is put
+down to that, so often in `_FRESH` seconds: somebody else's stream looks the same."""
 
 _QUIET, _LONGEST_QUIET = 1.0, 30.0
 """Seconds without a new request after an unexpected refusal; doubles each time in a row."""
@@ -94,6 +100,8 @@ class Level:
         self._opens, self._enough = 0, _OPENS
         self._proven = 0
         self._streak = 0
+        self._ended = now - _LATE
+        self._excused: deque[float] = deque(maxlen=_EXCUSES)
         self._rates: dict[int, tuple[float, float]] = {}
         self._bad = self._poor = 0
         self._used, self._flowing, self._since = 0, 0, now
@@ -107,6 +115,8 @@ class Level:
         The others are still being opened.
         """
         self._integrate(now)
+        if flowing < self._flowing:
+            self._ended = now
         self._used, self._flowing = streams, flowing
         self._window.peak = max(self._window.peak, flowing)
 
@@ -127,11 +137,15 @@ class Level:
         """Note that the device had no room for the last of *streams*; return how long to wait.
 
         One more than it has borne for a while was a try: it is taken back, and those that are
-        open go on. A refusal of what it has borne means that it is busy with something else.
+        open go on. A refusal of what it has borne means that it is busy with something else, or
+        that it has not noticed yet that a stream has ended.
         """
         others = streams - 1
         self._streak += 1
         tried = streams > self._proven
+        if not tried and self._is_late(now):
+            self._excused.append(now)
+            return _QUIET
         # Without others of ours it is busy anyway: that says nothing about how many it can bear.
         ceiling = others or self.ceiling
         self._lower(others if tried else streams // 2, ceiling, now, enough=_OPENS)
@@ -164,6 +178,11 @@ class Level:
         return self.limit > before
 
     # -- What follows from it
+
+    def _is_late(self, now: float) -> bool:
+        """Whether a refusal may be due to a stream that has ended here, and not there yet."""
+        enough = len(self._excused) == _EXCUSES and now - self._excused[0] < _FRESH
+        return now - self._ended < _LATE and not enough
 
     def _integrate(self, now: float) -> None:
         self._window.stream_seconds += self._used * (now - self._since)
