@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
@@ -24,6 +26,23 @@ class CancelToken(Protocol):
         ...
 
 
+_AROUND: ContextVar[CancelToken | None] = ContextVar("camsync_cancel", default=None)
+
+
+@contextlib.contextmanager
+def cancelled_by(cancel: CancelToken | None) -> Iterator[None]:
+    """Let *cancel* end what this thread waits for while the block runs, though nobody hands it on.
+
+    A search or a list of channels takes no token: it is a page or two. Of a device that has fallen
+    silent, it takes a minute.
+    """
+    before = _AROUND.set(cancel)
+    try:
+        yield
+    finally:
+        _AROUND.reset(before)
+
+
 def check_cancelled(cancel: CancelToken | None) -> None:
     """Raise `CancelledError` when *cancel* is set."""
     if cancel is not None and cancel.is_set():
@@ -32,11 +51,12 @@ def check_cancelled(cancel: CancelToken | None) -> None:
 
 
 def pause(seconds: float, cancel: CancelToken | None = None) -> None:
-    """Sleep, but wake up for *cancel*.
+    """Sleep, but wake up for *cancel*, or for the token of `cancelled_by`.
 
     Raises:
-        CancelledError: *cancel* was set.
+        CancelledError: It was set.
     """
+    cancel = cancel or _AROUND.get()
     deadline = time.monotonic() + seconds
     while True:
         check_cancelled(cancel)
@@ -49,12 +69,12 @@ def pause(seconds: float, cancel: CancelToken | None = None) -> None:
 class BreakOff:
     """Calls *abort* from another thread soon after *cancel* is set, while the block runs.
 
-    A thread that waits for a silent device cannot look at *cancel* itself. Without *cancel* this
-    costs nothing.
+    A thread that waits for a silent device cannot look at *cancel* itself. Without *cancel* it is
+    the token of `cancelled_by`; without that this costs nothing.
     """
 
     def __init__(self, cancel: CancelToken | None, abort: Callable[[], object]) -> None:
-        self._cancel = cancel
+        self._cancel = cancel or _AROUND.get()
         self._abort = abort
         self._over = threading.Event()
         self._thread: threading.Thread | None = None

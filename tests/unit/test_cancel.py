@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
 
-from camsync import CancelledError, UnreachableError
-from camsync._cancel import BreakOff
+from camsync import CancelledError, HikvisionISAPI, UnreachableError
+from camsync._cancel import BreakOff, cancelled_by, pause
 from camsync.download._engine import _next_block
 
 
@@ -35,6 +36,33 @@ def test_abort_is_called_soon_after_cancel():
         work()
 
     assert isinstance(caught.value.__context__, UnreachableError)
+
+
+def test_a_token_around_is_as_good_as_one_handed_on():
+    """Waits and calls that take no token look at the one of the block; after it they do not."""
+    cancel = threading.Event()
+    cancel.set()
+    with cancelled_by(cancel):
+        with pytest.raises(CancelledError):
+            pause(60)
+        with cancelled_by(None):
+            pause(0)
+
+    pause(0)
+
+
+def test_a_small_call_to_a_silent_device_is_broken_off():
+    """A search of a device that has fallen silent does not take its whole timeout."""
+    cancel = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        threading.Timer(0.1, cancel.set).start()
+        port = silent.getsockname()[1]
+        with (
+            HikvisionISAPI("127.0.0.1", "admin", "a-password", port=port) as recorder,
+            cancelled_by(cancel),
+            pytest.raises(CancelledError),
+        ):
+            recorder.channels()
 
 
 def test_errors_before_cancel_stay_what_they_are():

@@ -6,7 +6,6 @@ Connections, login and TLS policy are the control path's.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import socket
 
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from .._cancel import BreakOff, CancelToken
 from .._secret import Secret
 from ..errors import ProtocolError
-from ._wire import MAX_ANSWER, Request, Wire
+from ._wire import MAX_ANSWER, Request, Wire, shut
 
 
 _LONGEST_DISCARD = 64 * 1024
@@ -108,7 +107,7 @@ class BulkReply:
     def abort(self) -> None:
         """Break the connection from any thread, so that a blocked read ends at once."""
         self._open_ended = True
-        _shut(self._socket)
+        shut(self._socket)
 
     def close(self) -> None:
         """Give the connection back if the answer was read to its end, else close it. Once."""
@@ -145,7 +144,7 @@ class Bulk(Wire):
     ) -> BulkReply:
         line: socket.socket | None = connection.sock
         try:
-            with BreakOff(cancel, lambda: _shut(line)):
+            with BreakOff(cancel, lambda: shut(line)):
                 connection.request(
                     request.method, request.path, request.body, request.headers(authorization)
                 )
@@ -153,13 +152,6 @@ class Bulk(Wire):
         except BaseException:
             connection.close()
             raise
-
-
-def _shut(line: socket.socket | None) -> None:
-    """Break a connection, so that whoever waits on it wakes up."""
-    if line is not None:
-        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
-            line.shutdown(socket.SHUT_RDWR)
 
 
 def _length(text: str | None) -> int | None:

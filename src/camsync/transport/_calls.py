@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http
 import http.client
+import socket
 
+from .._cancel import BreakOff
 from .._secret import Secret
 from ..errors import ProtocolError
-from ._wire import MAX_ANSWER, Answer, Request, Wire
+from ._wire import MAX_ANSWER, Answer, Request, Wire, shut
 
 
 class Calls:
@@ -37,15 +39,17 @@ class Calls:
         authorization: Secret | None,
     ) -> Answer:
         """Do it in a frame of its own, which is over, and can be cleared, when an error leaves."""
-        connection.request(
-            request.method, request.path, request.body, request.headers(authorization)
-        )
-        response = connection.getresponse()
-        try:
-            answer = self._read(response)
-            clean = response.isclosed() and not response.will_close
-        finally:
-            response.close()
+        line: socket.socket | None = connection.sock
+        with BreakOff(None, lambda: shut(line)):
+            connection.request(
+                request.method, request.path, request.body, request.headers(authorization)
+            )
+            response = connection.getresponse()
+            try:
+                answer = self._read(response)
+                clean = response.isclosed() and not response.will_close
+            finally:
+                response.close()
         self._wire.release(connection, clean=clean)
         return answer
 

@@ -27,13 +27,14 @@ from ..errors import (
     UnreachableError,
 )
 from ._address import Address, public_addresses
-from ._bulk import Bulk, BulkReply, _shut
+from ._bulk import Bulk, BulkReply
 from ._mapping import mapped_errors
 from ._place import Place, is_loopback, joined, read_url
 from ._redirect import MOST_HOPS, STATUSES
 from ._session import HEADERS, Answer, CloudSession
 from ._tls import TLSPolicy, Verify
 from ._traces import clean
+from ._wire import shut
 
 
 __all__ = ["Place", "Web", "WebReply", "is_loopback", "read_url"]
@@ -275,7 +276,7 @@ class _Lines(Bulk):
     ) -> WebReply:
         line = connection.sock
         line.settimeout(self._read_timeout)
-        with BreakOff(cancel, lambda: _shut(line)):
+        with BreakOff(cancel, lambda: shut(line)):
             connection.request("GET", path.reveal(), None, {**HEADERS, **_plain(headers)})
             return WebReply(self, connection, Secret(f"GET {path.reveal()}"))
 

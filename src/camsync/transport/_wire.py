@@ -177,6 +177,13 @@ def _close(idle: list[http.client.HTTPConnection]) -> None:
         idle.pop().close()
 
 
+def shut(line: socket.socket | None) -> None:
+    """Break a connection, so that whoever waits on it wakes up."""
+    if line is not None:
+        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+            line.shutdown(socket.SHUT_RDWR)
+
+
 def _readable(line: socket.socket) -> bool:
     """Whether something waits to be read; select() cannot look at descriptors from 1024 on."""
     if not hasattr(select, "poll"):  # Windows, whose select() can
