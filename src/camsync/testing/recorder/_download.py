@@ -35,13 +35,19 @@ from ._timeline import SimulatedRecording
 
 
 _TRACK: Final = re.compile(r".*/tracks/(\d+)/?", re.ASCII | re.IGNORECASE)
+_CLOCK_RUNS: Final = 36_000
+"""Seconds after which the clock of simulated streams begins anew."""
 
 
 def media_of(device: Device, recording: SimulatedRecording) -> ProgramStream:
-    """Return the bytes of a file, as far as it is written."""
+    """Return the bytes of a file, as far as it is written.
+
+    The clock in it runs on from file to file: so no two of a day are the same.
+    """
     end = min(recording.end, device.clock())
     seconds = (end - recording.start) // dt.timedelta(seconds=1)
-    return device.timeline.plan.media(recording.codec, seconds)
+    begins = (int(recording.start.timestamp()) + 61 * recording.track) % _CLOCK_RUNS
+    return attrs.evolve(device.timeline.plan.media(recording.codec, seconds), begins=begins)
 
 
 def answer(device: Device, request: Request) -> Reply:

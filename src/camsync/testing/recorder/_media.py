@@ -43,7 +43,6 @@ GROUP: Final = 25
 """Frames from one key frame to the next."""
 
 _TICKS: Final = CLOCK_HZ // FRAME_RATE
-_START: Final = CLOCK_HZ
 _WRAP: Final = (1 << 33) - 1
 _DELIMITERS: Final = {"h264": b"\0\0\0\1\x09", "h265": b"\0\0\0\1\x46"}
 _SAMPLES: Final = 8_000 // FRAME_RATE
@@ -162,6 +161,7 @@ class ProgramStream:
         header: ``imkh`` (40 bytes), ``envelope`` (64 bytes) or ``none``.
         with_map: Whether a program stream map stands before key frames.
         end_code: Whether the end code closes the stream.
+        begins: Seconds that the stream's clock shows at its first picture.
     """
 
     codec: str = attrs.field(default="h264", validator=attrs.validators.in_(CODECS))
@@ -173,6 +173,7 @@ class ProgramStream:
     )
     with_map: bool = True
     end_code: bool = False
+    begins: int = 1
 
     @property
     def size(self) -> int:
@@ -195,7 +196,7 @@ class ProgramStream:
             first = number * GROUP
             frames = min(GROUP, self.frames - first)
             group = groups[number % len(groups)]
-            yield group.at(_START + first * _TICKS, frames)
+            yield group.at(self.begins * CLOCK_HZ + first * _TICKS, frames)
             if frames == GROUP:
                 yield from self._filling(group)
         if self.end_code:
