@@ -24,6 +24,10 @@ a first run shall not spend its time with looking."""
 _PAYS = 0.5
 """Share of what one stream more should bring that counts as "clearly pays"."""
 
+_BORNE = 0.95
+"""Share of the allowed streams that must have flowed to say that the device bears so many: of one
+too many, there is a moment now and then when another one has just ended."""
+
 _BLOCK = 1 << 20
 """Bytes come in blocks of this size. Of n streams, 2 n^1.5 blocks make it unlikely (two standard
 deviations) that chance looks like half a stream."""
@@ -60,12 +64,16 @@ _QUIET, _LONGEST_QUIET = 1.0, 30.0
 
 @attrs.define
 class _Window:
-    """What has happened since *begun*: bytes, seconds times streams, the most that flowed."""
+    """What has happened since *begun*: bytes, seconds times streams, the most that flowed.
+
+    Streams that are still being opened do not flow.
+    """
 
     begun: float
     peak: int
     bytes: int = 0
     stream_seconds: float = 0.0
+    flow_seconds: float = 0.0
     throttled: bool = False
 
 
@@ -168,12 +176,14 @@ class Level:
         share = window.stream_seconds / (seconds * before)
         full = _FULL[0] <= share <= _FULL[1] and window.peak >= before
         tells = full and not window.throttled
-        if seconds < WINDOW and not (tells and self._pays(seconds, now)):
+        borne = tells and window.flow_seconds >= _BORNE * seconds * before
+        if seconds < WINDOW and not (borne and self._pays(seconds, now)):
             return False
         self._window = _Window(now, self._flowing)
         self.rate = window.bytes / seconds
-        if tells:
+        if borne:
             self._proven = max(self._proven, before)
+        if tells:
             self._judge(self.rate, now)
         return self.limit > before
 
@@ -186,6 +196,7 @@ class Level:
 
     def _integrate(self, now: float) -> None:
         self._window.stream_seconds += self._used * (now - self._since)
+        self._window.flow_seconds += self._flowing * (now - self._since)
         self._since = now
 
     def _pays(self, seconds: float, now: float) -> bool:
