@@ -280,7 +280,7 @@ def _playlists() -> list[bytes]:
         30_000: b'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="b",URI="c"\n',
     }
     bombs = [
-        head + b"".join(line % number if b"%d" in line else line for number in range(count))
+        head + (b"".join(map(line.__mod__, range(count))) if b"%d" in line else line * count)
         for count, line in lines.items()
     ]
     bombs += [

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import itertools
 import os
 import platform
 import signal
 import socket
+import sys
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import hypothesis
 import pytest
 import sqlalchemy as sa
+
+# A pytest run within a test forgets what it has imported first; then there are two of each class.
+import camsync.models
+import camsync.provider  # noqa: F401
 
 from camsync.credentials import file
 from camsync.registry import _refused
 
+
+with mock.patch.object(
+    sys, "meta_path", [one for one in sys.meta_path if type(one).__module__[:8] != "_pytest."]
+):
+    # Its asserts are not ours, and to rewrite them takes each process more than a second.
+    import hypothesis
 
 hypothesis.settings.register_profile(
     "local",
@@ -66,6 +78,20 @@ def _is_loopback(address: object) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected, and look through what is kept no more.
+
+    Rewriting asserts makes a million objects, and what is loaded then stays to the end.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -264,14 +264,17 @@ def test_a_reader_that_leaves_is_no_traceback(simulator, form):
     assert (141, "") == (process.returncode, err)
 
 
-def test_a_destination_that_looks_like_a_video_is_a_folder(simulator, tmp_path, capsys):
+def test_a_destination_that_looks_like_a_video_is_a_folder(monkeypatch, tmp_path, capsys):
     """``--dest day.mp4`` holds a folder for each camera, as any other name would."""
-    simulator.enable("busy-403")
     dest = tmp_path / "day.mp4"
-    main(["download", simulator.connect_url, "-c", "1", "--limit", "1", "--dest", str(dest)])
+    with RecorderSimulator(channels=1, hours=0.05, segment_seconds=30) as simulator:
+        monkeypatch.setenv("CAMSYNC_PASSWORD", simulator.password)
+        url = simulator.connect_url
+        code = main(["download", url, "-c", "1", "--limit", "1", "--dest", str(dest)])
     capsys.readouterr()
 
-    assert dest.is_dir()
+    assert 0 == code
+    assert [True] == [folder.is_dir() for folder in dest.iterdir()]
 
 
 def test_a_dump_that_is_no_json_is_refused_with_advice(tmp_path, capsys):

@@ -26,6 +26,14 @@ termios = pytest.importorskip("termios", reason="pseudo terminals exist on POSIX
 
 PASSPHRASE = "correct horse battery"
 WRONG = "not-the-password"
+# As ``python -m camsync`` does, but a passphrase costs little: what it really costs is tested in
+# test_store_file, and does not change what is asked or shown.
+CAMSYNC = """
+import runpy
+from camsync.credentials import file
+file.SCRYPT_DEFAULT = file.SCRYPT_CHEAPEST
+runpy.run_module("camsync", run_name="__main__", alter_sys=True)
+"""
 CTRL_C = object()
 SIGTERM = object()
 
@@ -48,7 +56,7 @@ class Terminal:
         """Run a command; *answers* are pairs of what is asked and what is typed."""
         mine, theirs = pty.openpty()
         before = _flags(mine)
-        command = [sys.executable, "-m", "camsync", *arguments]
+        command = [sys.executable, "-c", CAMSYNC, *arguments]
         with subprocess.Popen(
             command,
             stdin=theirs,

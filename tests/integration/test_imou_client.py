@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import logging
 import math
@@ -38,7 +39,7 @@ from camsync.errors import (
     UnsupportedError,
 )
 from camsync.models import CheckStatus
-from camsync.providers.imou import ImouClient, _listing, _parse, open_account
+from camsync.providers.imou import ImouClient, _hls, _listing, _parse, open_account
 from camsync.providers.imou._budget import Budget
 from camsync.providers.imou._codes import error_of
 from camsync.providers.imou._lists import DeviceLists
@@ -1189,8 +1190,10 @@ def test_an_account_is_opened_from_the_parts_of_a_url(play):
 # -- Secrets and life
 
 
-def test_no_secret_is_shown_anywhere(play, caplog):
+def test_no_secret_is_shown_anywhere(play, caplog, monkeypatch):
     """Not in logs, reprs, values, errors or their variables, whatever goes wrong."""
+    at_once = functools.partial(_hls.open_hls, policy=attrs.evolve(_hls.POLICY, initial=0.0))
+    monkeypatch.setattr(_hls, "open_hls", at_once)
     caplog.set_level(logging.DEBUG)
     simulator, client = play(devices=["camera", "encrypted"])
     shown = [repr(client), repr(vars(client)), repr(vars(client._wire._caller))]

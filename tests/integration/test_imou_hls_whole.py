@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import threading
 
 import attrs
@@ -21,17 +22,23 @@ from camsync import (
 )
 from camsync._time import utcnow
 from camsync.errors import DeviceBusyError
+from camsync.providers.imou import _hls
 from camsync.testing.imou.simulator import ImouSimulator
 
 
 ONCE = RetryPolicy(attempts=1)
 QUICK = RetryPolicy(attempts=3, total=5.0, initial=0.0)
+AT_ONCE = attrs.evolve(_hls.POLICY, initial=0.0)
 
 
 @pytest.fixture
-def play():
-    """Return a function that starts a simulator, and returns it with a client and a recording."""
+def play(monkeypatch):
+    """Return a function that starts a simulator, and returns it with a client and a recording.
+
+    A segment is tried as often as ever, but without the pauses in between.
+    """
     running = []
+    monkeypatch.setattr(_hls, "open_hls", functools.partial(_hls.open_hls, policy=AT_ONCE))
 
     def start(*faults, client=None, choose=None, **options):
         settings = {"devices": 1, "hours": 1.0, "segment_seconds": 24.0, "hls_seconds": 2.0}

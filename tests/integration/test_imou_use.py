@@ -37,6 +37,7 @@ from camsync.testing.imou.simulator import ImouSimulator
 
 
 QUICK = RetryPolicy(attempts=2, total=5.0, initial=0.0)
+ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture
@@ -282,7 +283,7 @@ def test_trouble_on_the_way_is_no_state_of_a_card(play):
 
 def test_a_busy_cloud_is_no_state_of_a_card(play):
     """Without a code of the vendor's it is the cloud that is busy, and not a device."""
-    simulator, client = play()
+    simulator, client = play(client={"retry": ONCE})
     client.devices()
     simulator.enable("http-503")
 
@@ -453,7 +454,7 @@ def test_a_device_s_refusal_of_an_account_s_call_does_not_speak_of_devices(play)
 
 def test_a_busy_cloud_does_not_speak_of_recorders(play):
     """Nobody views a cloud."""
-    simulator, client = play()
+    simulator, client = play(client={"retry": ONCE})
     simulator.enable("http-503")
 
     with pytest.raises(DeviceBusyError) as caught:

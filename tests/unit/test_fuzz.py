@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import importlib
 import importlib.util
 import json
@@ -47,7 +48,12 @@ def _load(name):
 
 registry, mutate, bombs = _load("registry"), _load("mutate"), _load("bombs")
 TARGETS = _load("targets").TARGETS
-SEEDS = {name: target.seeds(huge=False) for name, target in TARGETS.items()}
+
+
+@functools.cache
+def _seeds(name):
+    """Return what a target starts from; some are megabytes, and collecting tests needs none."""
+    return TARGETS[name].seeds(huge=False)
 
 
 def _check(name, data):
@@ -64,7 +70,7 @@ def _check(name, data):
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_but_our_own_errors_leaves_a_parser(name):
     """Seeds and a few mutations of each target, the same in every run."""
-    target, seeds = TARGETS[name], SEEDS[name]
+    target, seeds = TARGETS[name], _seeds(name)
     mutator = mutate.Mutator(seeds, target.tokens, random.Random(name), target.longest)
 
     accepted = sum(_check(name, data) for data in seeds)
@@ -80,7 +86,7 @@ def test_other_mutations_in_every_run(name, number, more):
     """What hypothesis makes up, and a mutation that it chooses."""
     target = TARGETS[name]
     mutator = mutate.Mutator(
-        [*SEEDS[name], more], target.tokens, random.Random(number), target.longest
+        [*_seeds(name), more], target.tokens, random.Random(number), target.longest
     )
 
     _check(name, more)

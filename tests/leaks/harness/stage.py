@@ -34,6 +34,13 @@ from .watch import Watch, family
 
 SCENARIOS: list[Scenario] = []
 _PATIENCE = 30.0
+# As ``python -m camsync`` does, but a passphrase costs little: that is no matter of what is shown.
+_CAMSYNC = """
+import runpy
+from camsync.credentials import file
+file.SCRYPT_DEFAULT = file.SCRYPT_CHEAPEST
+runpy.run_module("camsync", run_name="__main__", alter_sys=True)
+"""
 
 
 @attrs.frozen
@@ -183,7 +190,7 @@ class Stage:
             answers: What a question holds, and the secret that is typed; None for Ctrl-C.
         """
         mine, theirs = pty.openpty()
-        command = [sys.executable, "-m", "camsync", *arguments]
+        command = [sys.executable, "-c", _CAMSYNC, *arguments]
         waiting = list(answers)
         with subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
