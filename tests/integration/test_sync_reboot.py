@@ -126,7 +126,7 @@ def _once(function, kind=EventKind.FETCHED):
 @pytest.mark.parametrize("at", [EventKind.SEARCHED, EventKind.PROGRESS, EventKind.FETCHED])
 def test_a_reboot_that_takes_longer_than_a_run_waits(run, catalogue, tmp_path, at):
     """The report says what was left; the next run fetches it, with the client that was cut off."""
-    with Rebooting(total_bandwidth=1_500_000) as box, box.client(retry=HASTY) as client:
+    with Rebooting(total_bandwidth=3_000_000) as box, box.client(retry=HASTY) as client:
         first = run(client, on_event=_once(lambda: box.reboot(0.5), at))
         box.awake()
         second = run(client)
@@ -147,7 +147,7 @@ def test_a_reboot_that_takes_longer_than_a_run_waits(run, catalogue, tmp_path, a
 
 def test_a_reboot_within_the_patience_of_a_run(run, tmp_path):
     """What was broken off is tried again until the recorder is back, and logged in anew."""
-    with Rebooting(total_bandwidth=1_500_000) as box, box.client(retry=PATIENT) as client:
+    with Rebooting(total_bandwidth=3_000_000) as box, box.client(retry=PATIENT) as client:
         listen = _once(lambda: box.reboot(0.2), EventKind.FETCHED)
         report = run(client, on_event=listen, retry=PATIENT)
         truth = box.truth()
@@ -182,7 +182,7 @@ def test_a_recorder_that_is_replaced_by_another_one(run, catalogue, tmp_path):
 
 def test_a_recorder_that_is_replaced_in_the_middle_of_a_run(run, catalogue, tmp_path):
     """No footage of the new one is taken for footage of the old one."""
-    with Rebooting(seed=1, total_bandwidth=1_500_000) as box:
+    with Rebooting(seed=1, total_bandwidth=3_000_000) as box:
         before = {
             f"{item.channel}-{item.start:%H%M%S}": _digest(b"".join(box.sim.content(item)))
             for item in box.sim.recordings()
