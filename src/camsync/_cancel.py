@@ -80,6 +80,7 @@ class BreakOff:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> None:
+        check_cancelled(self._cancel)
         if self._cancel is not None:
             self._thread = threading.Thread(
                 target=self._run, args=(self._cancel,), name="camsync-cancel", daemon=True

@@ -11,11 +11,12 @@ import threading
 
 from pathlib import Path, PurePosixPath
 
+import attrs
 import psycopg
 import pytest
 
 from camsync import Channel, Codec, Downloaded, Recording, RecordingKey, TimeSpan
-from camsync.catalogue import Catalogue, ChannelMark, State
+from camsync.catalogue import Catalogue, ChannelMark, Pace, State
 from camsync.errors import (
     AuthenticationError,
     CancelledError,
@@ -328,6 +329,24 @@ def test_a_file_that_was_found_keeps_its_digest(holdings):
     assert "" == _one(holdings, _key()).sha256
 
 
+def test_a_digest_is_not_forgotten_because_a_file_was_found(holdings):
+    """Who has not read it does not know whether it is still the same: a deep look says so."""
+    file = _file(holdings, _recording())
+    digest = hashlib.sha256(b"video").hexdigest()
+    holdings.verified(file, batch="", sha256=digest)
+    found = attrs.evolve(_file(holdings, _recording(), b"vide"), existing=True)
+    holdings.verified(found, batch="")
+    entry = _one(holdings, _key())
+    assert (digest, file.size) == (entry.sha256, entry.file_size)
+    assert [_key()] == [entry.key for entry in holdings.reconcile().changed]
+
+    other = found.path.with_name("other.mp4")
+    found.path.rename(other)
+    holdings.verified(attrs.evolve(found, path=other), batch="")
+    entry = _one(holdings, _key())
+    assert ("", 4, "other.mp4") == (entry.sha256, entry.file_size, entry.path.name)
+
+
 def test_a_file_elsewhere_is_refused(holdings, tmp_path):
     """Paths are relative to the destination: one outside cannot be written down."""
     outside = _file(holdings, _recording(), path=tmp_path / "elsewhere.mp4")
@@ -354,6 +373,42 @@ def test_leases(holdings, clock):
     holdings.release(key)
     assert State.SEEN is _one(holdings, key).state
     assert holdings.lease(key, owner="a", seconds=60)
+
+
+def test_nobody_ends_the_lease_of_another(holdings, clock):
+    """A run whose lease has run out comes to an end while another one is at work already."""
+    key = _key()
+    holdings.observe([_recording()], batch="")
+    assert holdings.lease(key, owner="a", seconds=60)
+    clock.wait(minutes=2)
+    assert holdings.lease(key, owner="b", seconds=60, begin=True)
+
+    def still_theirs():
+        assert State.DOWNLOADING is _one(holdings, key).state
+        assert not holdings.lease(key, owner="c", seconds=60)
+
+    holdings.release(key, owner="a")
+    still_theirs()
+    for error in (CancelledError("stop"), CorruptMediaError("no video")):
+        entry = holdings.failed(key, error, owner="a")
+        assert (State.DOWNLOADING, 0) == (entry.state, entry.failures)
+        still_theirs()
+
+    assert State.FAILED is holdings.failed(key, DeviceFaultError("no"), owner="b").state
+    assert 2 == holdings.failed(key, DeviceFaultError("no"), owner="a").failures
+    assert holdings.lease(key, owner="b", seconds=60)
+    holdings.release(key, owner="b")
+    assert State.SEEN is _one(holdings, key).state
+
+
+def test_a_late_release_of_what_nobody_has_taken_over(holdings, clock):
+    """The lease has run out, but it is still one's own."""
+    holdings.observe([_recording()], batch="")
+    holdings.lease(_key(), owner="a", seconds=60)
+    clock.wait(minutes=2)
+    holdings.release(_key(), owner="a")
+
+    assert State.SEEN is _one(holdings, _key()).state
 
 
 def test_a_lease_from_the_future_is_void(holdings, clock):
@@ -603,6 +658,111 @@ def test_coverage_of_nothing(holdings):
     assert (1.0, ()) == (found.fraction_held, found.gaps)
     with pytest.raises(ConfigurationError, match="'all' is no part"):
         found.seconds("all")
+
+
+def test_what_is_to_be_replaced_and_then_lost(holdings):
+    """Grown, or found changed: what is there is held again, and only what it lacks is lost."""
+    _search(holdings, [_recording(index) for index in range(4)], _span(0, 9))
+    digest = hashlib.sha256(b"video").hexdigest()
+    for index in range(4):
+        holdings.verified(_file(holdings, _recording(index)), batch="", sha256=digest)
+    longer = _recording(0, length=HOUR + 30 * MINUTE)
+    hardly = _recording(3, length=HOUR + 5 * MINUTE / 60)
+    grown, same = holdings.observe([longer, hardly], batch="")
+    assert (State.SEEN, START + HOUR, True) == (grown.state, grown.file_end, grown.is_short)
+    assert (State.VERIFIED, None, False) == (same.state, same.file_end, same.is_short)
+    holdings.dest.joinpath("Cam01", "item1.mp4").write_bytes(b"rubbish")
+    holdings.dest.joinpath("Cam01", "item2.mp4").unlink()
+    holdings.reconcile(repair=True)
+    changed, missing = (_one(holdings, _key(index)) for index in (1, 2))
+    assert (changed.end, False, None) == (changed.file_end, changed.is_short, missing.file_end)
+    found = holdings.coverage("DS1", "1", _span(0, 9))
+    assert [(0, 1), (3, 4)] == _hours(found.held)
+    assert [(1, 3)] == _hours(found.missing)
+
+    holdings.failed(_key(0), DeviceFaultError("no"))
+    holdings.gone([_key(index) for index in range(4)])
+    entries = [_one(holdings, _key(index)) for index in range(4)]
+    assert [State.VERIFIED, State.VERIFIED, State.GONE, State.VERIFIED] == [
+        entry.state for entry in entries
+    ]
+    assert {None} == {entry.file_end for entry in entries}
+    assert [longer.end, None, None, None] == [entry.lost_end for entry in entries]
+    assert (START + HOUR, 0, "", None) == (
+        entries[0].end,
+        entries[0].failures,
+        entries[0].error,
+        entries[0].next_try,
+    )
+    found = holdings.coverage("DS1", "1", _span(0, 9))
+    assert [(0, 2), (3, 4)] == _hours(found.held)
+    assert [(2, 3)] == _hours(found.lost)
+    late = TimeSpan(START + HOUR + MINUTE, START + HOUR + 2 * MINUTE)
+    holdings.verified(_file(holdings, _recording(1, length=MINUTE)), batch="", sha256=digest)
+    assert 60 == holdings.coverage("DS1", "1", late).seconds("lost")
+
+
+def test_what_is_to_be_replaced_and_the_host_has(holdings):
+    """It was told of this very file: that stays known, and so does what is wrong with it."""
+    holdings.observe([_recording(0), _recording(1)], batch="")
+    holdings.verified(_file(holdings, _recording(0)), batch="", sha256="ab")
+    holdings.observe([_recording(0, length=2 * HOUR)], batch="")
+    holdings.elsewhere([_key(0), _key(1)])
+
+    file, none = (_one(holdings, _key(index)) for index in (0, 1))
+    assert (True, "ab", 5, START + HOUR) == (file.held, file.sha256, file.file_size, file.end)
+    assert (State.VERIFIED, None, "", None) == (none.state, none.path, none.sha256, none.file_size)
+    assert START + 2 * HOUR == none.end
+    assert [_key(0)] == [entry.key for entry in holdings.reconcile(deep=True).changed]
+
+
+def test_a_search_that_misses_what_was_to_be_replaced(holdings, clock):
+    """Twice, hours apart: then the file is all that there will be."""
+    _search(holdings, [_recording()], _span(0, 9))
+    holdings.verified(_file(holdings, _recording()), batch="", sha256="ab")
+    holdings.observe([_recording(length=2 * HOUR)], batch="")
+    for _ in range(2):
+        clock.wait(hours=7)
+        mark = _search(holdings, [], _span(0, 9))
+
+    entry = _one(holdings, _key())
+    assert (State.VERIFIED, START + HOUR, START + 2 * HOUR) == (
+        entry.state,
+        entry.end,
+        entry.lost_end,
+    )
+    assert START + 9 * HOUR == mark.watermark
+
+
+def test_looking_at_a_destination_that_is_not_known(catalogue, tmp_path):
+    """It reads as empty, and is entered with the first that is noted about it."""
+    slip = catalogue.at(tmp_path / "slip", create=False)
+    span = _span(0, 9)
+    assert ({}, [], []) == (slip.find([_key()]), list(slip.entries()), list(slip.channels()))
+    assert ChannelMark() == slip.mark_of("DS1", "1")
+    assert (None, {}, ()) == (slip.pace_of("x"), slip.folders(), slip.batches())
+    assert () == slip.coverage("DS1", "1", span).recorded
+    assert slip.oldest_lost("DS1", "1", START) is None
+    slip.check_mounted()
+    assert [] == catalogue.destinations()
+    with pytest.raises(ConfigurationError, match="no run"):
+        slip.end_batch("x")
+
+    slip.observe([_recording()], batch="")
+    assert [tmp_path / "slip"] == catalogue.destinations()
+    known = catalogue.at(tmp_path / "slip", create=False)
+    assert [_key()] == [entry.key for entry in known.entries()]
+    channel = Channel(device="DS1", id="1", name="Gate")
+    pace = Pace(streams=2, ceiling=None, learnt_at=NOW)
+    for index, write in enumerate(
+        (
+            lambda other: other.begin_batch(),
+            lambda other: other.note_pace("x", pace),
+            lambda other: other.folder_of(channel, "Cam01"),
+        )
+    ):
+        write(catalogue.at(tmp_path / str(index), create=False))
+    assert 4 == len(catalogue.destinations())
 
 
 def test_folders_never_move(holdings, catalogue):

@@ -85,12 +85,11 @@ def test_a_clip_that_cannot_be_made(recorder, password, tmp_path, capsys):
 
 
 def test_a_clip_in_words(recorder, password, tmp_path, capsys):
-    """Each step is a line, and the file a row."""
+    """The file is a row; what takes less than three seconds needs no line in a file."""
     assert 0 == main(["clip", recorder.connect_url, "2", "4m", "3m40s", str(tmp_path)])
     shown = capsys.readouterr()
 
-    assert ": fetching\n" in shown.err
-    assert ": done\n" in shown.err
+    assert "" == shown.err
     assert "Cam02-back-yard_" in shown.out
 
 

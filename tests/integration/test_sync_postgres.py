@@ -250,7 +250,7 @@ with camsync.HikvisionISAPI("127.0.0.1", "admin", password, port=int(port)) as r
         recorder, dest, catalogue=catalogue, container="original", min_free=0, concurrency=2
     )
 print(len(report.downloaded), len(report.found), flush=True)
-sys.exit(0 if report.complete else 1)
+sys.exit(0 if report.settled else 1)
 """
 
 

@@ -74,23 +74,35 @@ def test_errors_before_cancel_stay_what_they_are():
     assert threading.active_count() == before
 
 
+def _cancelled_and(error, cancel):
+    cancel.set()
+    raise error
+
+
 def test_ctrl_c_passes():
     """KeyboardInterrupt stays itself, even when cancel is set."""
     cancel = threading.Event()
-    cancel.set()
 
     with pytest.raises(KeyboardInterrupt), BreakOff(cancel, lambda: None):
-        raise KeyboardInterrupt
+        _cancelled_and(KeyboardInterrupt(), cancel)
+
+
+def test_what_is_cancelled_does_not_begin():
+    """Nothing is sent any more, however many pages a search still had."""
+    cancel = threading.Event()
+    cancel.set()
+
+    with pytest.raises(CancelledError), BreakOff(cancel, lambda: None):
+        pytest.fail("it has begun")
 
 
 def test_a_cancelled_block_is_not_wrapped_again():
     """CancelledError from inside is handed on as it is."""
     cancel = threading.Event()
-    cancel.set()
     inside = CancelledError("inside")
 
     with pytest.raises(CancelledError) as caught, BreakOff(cancel, lambda: None):
-        raise inside
+        _cancelled_and(inside, cancel)
 
     assert caught.value is inside
 

@@ -196,15 +196,25 @@ def test_an_older_catalogue_is_brought_forward(tmp_path, monkeypatch):
         msg = "no such column"
         raise sqlite3.OperationalError(msg)
 
-    monkeypatch.setattr(_migrate, "CURRENT", 4)
-    monkeypatch.setattr(_migrate, "STEPS", {3: step, 4: failing})
+    monkeypatch.setattr(_migrate, "CURRENT", 5)
+    monkeypatch.setattr(_migrate, "STEPS", {4: step, 5: failing})
     with pytest.raises(CatalogueUnavailableError, match="no such column"):
         Catalogue(path)
-    monkeypatch.setattr(_migrate, "STEPS", {3: step, 4: done.append})
+    monkeypatch.setattr(_migrate, "STEPS", {4: step, 5: done.append})
     with Catalogue(path) as catalogue, catalogue.reading() as connection:
         versions = connection.exec_driver_sql("SELECT version FROM camsync_schema").scalars()
-        assert [4] == list(versions)
+        assert [5] == list(versions)
     assert 3 == len(done)
+
+
+def test_a_catalogue_that_another_process_brings_forward(tmp_path, monkeypatch):
+    """Who has waited for it finds nothing left to do."""
+    path = tmp_path / "c.sqlite3"
+    Catalogue(path).close()
+    monkeypatch.setattr("camsync.catalogue._catalogue.is_current", lambda _: False)
+    monkeypatch.setattr(_migrate, "STEPS", {})
+    with Catalogue(path) as catalogue:
+        assert [] == catalogue.destinations()
 
 
 def test_a_catalogue_of_version_1_is_brought_forward(tmp_path):
@@ -217,6 +227,8 @@ def test_a_catalogue_of_version_1_is_brought_forward(tmp_path):
             """
             DROP TABLE camsync_pace;
             ALTER TABLE camsync_recording DROP COLUMN missed_at;
+            ALTER TABLE camsync_recording DROP COLUMN file_end;
+            ALTER TABLE camsync_recording DROP COLUMN lost_end;
             ALTER TABLE camsync_channel DROP COLUMN last_search;
             ALTER TABLE camsync_destination DROP COLUMN mount;
             UPDATE camsync_schema SET version = 1;
@@ -232,10 +244,12 @@ def test_a_catalogue_of_version_1_is_brought_forward(tmp_path):
             assert attrs.evolve(pace, streams=4, ceiling=4) == holdings.pace_of("shop")
             assert holdings.pace_of("office") is None
             with catalogue.reading() as connection:
-                columns.append(sa.inspect(connection).get_columns("camsync_pace"))
-    assert [[str(each) for each in some] for some in columns[:1]] == [
-        [str(each) for each in some] for some in columns[1:]
-    ]
+                look = sa.inspect(connection)
+                columns.append([str(each) for each in look.get_columns("camsync_pace")])
+                columns.append(
+                    sorted(each["name"] for each in look.get_columns("camsync_recording"))
+                )
+    assert columns[:2] == columns[2:]
 
 
 def test_a_destination_belongs_to_one_run_at_a_time(tmp_path):

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsync import Downloaded, Recording, RecordingKey, Secret
-from camsync.catalogue import Catalogue, State, _disk, _prune, _trouble
+from camsync import Downloaded, Recording, RecordingKey, Secret, TimeSpan
+from camsync.catalogue import Catalogue, Pace, State, _disk, _prune, _trouble
 from camsync.catalogue._mistyped import mistyped
 from camsync.catalogue._mounted import mount_point
 from camsync.cli import main
@@ -29,6 +29,7 @@ from camsync.errors import (
     CatalogueUnavailableError,
     Category,
     ConfigurationError,
+    CorruptMediaError,
     DamagedCatalogueError,
     DestinationBusyError,
     DestinationError,
@@ -41,6 +42,7 @@ from camsync.sync._document import Document, read_document
 SECRET = "hunter2-Xq"
 NOW = dt.datetime(2026, 9, 1, 12, tzinfo=dt.timezone.utc)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+ALWAYS = TimeSpan(NOW - 2 * DAY, NOW)
 
 
 class _Clock:
@@ -571,6 +573,79 @@ def test_a_run_that_makes_no_sense(tmp_path, holdings, values):
         connection.execute(f"UPDATE camsync_batch SET {values}")
     with pytest.raises(DamagedCatalogueError, match="makes no sense"):
         holdings.batches()
+
+
+READS = {
+    "mark_of": lambda holdings: holdings.mark_of("D", "1"),
+    "channels": lambda holdings: holdings.channels(),
+    "coverage": lambda holdings: holdings.coverage("D", "1", ALWAYS),
+    "oldest_lost": lambda holdings: holdings.oldest_lost("D", "1", ALWAYS.start),
+    "entries": lambda holdings: list(holdings.entries(span=ALWAYS)),
+    "pace_of": lambda holdings: holdings.pace_of("shop"),
+    "searched": lambda holdings: holdings.searched(
+        "D", "1", ALWAYS, since_batch=holdings.begin_batch()
+    ),
+    "folder_of": lambda holdings: holdings.folder_of(Channel(device="D", id="1", name=""), "C"),
+    "folders": lambda holdings: holdings.folders(),
+    "check_mounted": lambda holdings: holdings.check_mounted(),
+    "prune": lambda holdings: holdings.prune(max_bytes=0),
+    "clock": lambda holdings: holdings.prune(keep=dt.timedelta(0)),
+    "failed": lambda holdings: [
+        holdings.failed(entry.key, CorruptMediaError("no")) for entry in holdings.entries()
+    ],
+}
+
+
+@in_a_file
+@pytest.mark.parametrize(
+    ("table", "values", "reads"),
+    [
+        ("channel", "searched_until = 'x'", "mark_of channels searched"),
+        ("channel", "searched_until = 9000000000000000000", "mark_of channels"),
+        ("channel", "searched_from = 'x'", "mark_of channels searched"),
+        ("channel", "last_search = 'x'", "mark_of channels"),
+        ("channel", "longest = 'x'", "coverage entries"),
+        ("recording", "start = 9000000000000000000, state = 'gone'", "mark_of oldest_lost"),
+        ("recording", "start = 9e18, state = 'seen'", "mark_of channels"),
+        ("recording", "\"end\" = 'x'", "coverage entries"),
+        ("recording", "state = 'banana'", "coverage entries"),
+        ("recording", "file_end = 'x'", "coverage entries"),
+        ("recording", "file_size = 'x'", "prune entries"),
+        ("recording", "size = 'x'", "entries"),
+        ("recording", "attempts = 'x'", "entries failed"),
+        ("recording", "failures = 'x'", "entries failed"),
+        ("recording", "path = x'ff'", "check_mounted prune"),
+        ("recording", "done_at = -9000000000000000000", "clock"),
+        ("pace", "streams = 'x'", "pace_of"),
+        ("pace", "streams = 0", "pace_of"),
+        ("pace", "ceiling = 1.5", "pace_of"),
+        ("pace", "noted_at = 'x'", "pace_of"),
+        ("folder", "name = x'ff'", "folder_of folders"),
+        ("destination", "mount = x'ff'", "check_mounted"),
+    ],
+)
+def test_values_that_make_no_sense(tmp_path, holdings, table, values, reads):
+    """Whoever reads them is told that the catalogue is damaged."""
+    holdings.searched("D", "1", ALWAYS, since_batch=holdings.begin_batch())
+    holdings.note_pace("shop", Pace(streams=3, ceiling=None, learnt_at=NOW))
+    holdings.folder_of(Channel(device="D", id="1", name=""), "Cam01")
+    with _edited(tmp_path / "c.sqlite3") as connection:
+        connection.execute("UPDATE camsync_batch SET started_at = -9000000000000000000")
+        connection.execute(f"UPDATE camsync_{table} SET {values}")
+    with Catalogue(tmp_path / "c.sqlite3") as again:
+        for name in reads.split():
+            with pytest.raises(DamagedCatalogueError):
+                READS[name](again.at(holdings.dest))
+
+
+@in_a_file
+def test_opening_does_not_wait_for_those_who_write(tmp_path, holdings):
+    """Nothing is to be changed: who only looks need not wait."""
+    path = tmp_path / "c.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with Catalogue(path) as catalogue:
+            assert 3 == len(list(catalogue.at(holdings.dest, create=False).entries()))
 
 
 def test_locks_outlast_a_second_opening(tmp_path):

@@ -281,7 +281,7 @@ def test_an_empty_result_is_said(provider, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-c", "07", "-c", "1"], "no channel 7"),
+        (["-c", "07", "-c", "1"], "no channel 07"),
         (["-c", "x"], "it has: 1 (Front door), 2 ("),
         (["--since", "tomorrow"], "'tomorrow' is no time"),
         (["--since", "1h", "--until", "2h"], "swap them: --since 2h --until 1h"),

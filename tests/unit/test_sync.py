@@ -389,8 +389,10 @@ def test_a_recording_that_turns_out_to_be_written_still_is_given_back(run):
     assert (report.failed, report.left) == ((), 1)
 
 
-def test_what_was_overwritten_before_its_turn_is_gone(run, catalogue, dest, clock):
-    """It is reported; and holds nothing up any more when it was missed for some hours."""
+def test_what_was_overwritten_before_its_turn_has_failed_and_is_gone_later(
+    run, catalogue, dest, clock
+):
+    """It was listed a moment ago; it holds nothing up any more when it was missed for some hours."""
     recorder = Recorder()
     lost = recorder.record("1", NOW - 60 * MINUTE)
     recorder.record("1", NOW - 30 * MINUTE)
@@ -401,7 +403,8 @@ def test_what_was_overwritten_before_its_turn_is_gone(run, catalogue, dest, cloc
     recorder.on_open = overwrite
 
     report = run(recorder, concurrency=1)
-    assert (lost.key,) == report.gone
+    assert [lost.key] == [each.recording.key for each in report.failed]
+    assert not report.complete
     assert {("DS1", "1"): lost.start} == report.marks
     for _ in range(2):
         clock.forward(hours=6)
@@ -1024,7 +1027,7 @@ def test_a_lease_is_renewed_for_all_that_this_run_has(catalogue, dest):
     one = recorder.record("1", NOW - 60 * MINUTE)
     holdings = catalogue.at(dest)
     books = _books.Books(holdings, None, batch=holdings.begin_batch(), owner="me")
-    books.observe([one])
+    books.observe([one], set())
     assert books.lease(one.key)
 
     books.renew()

@@ -180,9 +180,21 @@ def test_a_since_of_its_own_beats_a_span_for_all(tmp_path):
         ("layout = '{nonsense}'", "layout: ", None),
         ("bandwidth = 'fast'", "bandwidth: ", "2M"),
         ("bandwidth = 0", "bandwidth: ", None),
-        ("kinds = 'motion'", "kinds: expected a list of texts", '["…", "…"]'),
+        (
+            "kinds = 'motion'",
+            "kinds: expected a list, in square brackets, not a text",
+            '["motion"]',
+        ),
+        ("channels = 1", "channels: expected a list, in square brackets, not a number", "[1]"),
+        ("channels = [true]", "channels: expected a text, not true or false", None),
+        ("keep = 1", "there is no key 'keep'", None),
+        ("since = '1M'", "since: '1M' may mean months: m is minutes", "write 30d for months"),
+        ("settle = '1M'", "settle: '1M' may mean months", "write 30d for months"),
+        ("dest = '$HOME/f'", "dest: '$HOME/f' holds $HOME, and variables are not", "~ is your"),
+        ("dest = '%HOME%/f'", "holds %HOME%", "~ is your home"),
+        ("dest = 'camsync.toml'", "dest: this is a folder for the files, but ", "name a folder"),
         ("kinds = ['motions']", "kinds: expected 'continuous', 'motion', ", "'motion'?"),
-        ("channels = '1'", "channels: expected a list of texts", None),
+        ("channels = '1'", "channels: expected a list, in", 'write ["1"]'),
         ("span = ['24h']", "span: expected two times", "2026"),
         ("span = ['1h', '2h']", "span: ", None),
         ("hooks = 1", "hooks: expected a table, not a number", None),
@@ -190,7 +202,11 @@ def test_a_since_of_its_own_beats_a_span_for_all(tmp_path):
         ("[source]\nurl = 'a'", "source: expected tables", "two brackets"),
         ("[hooks]\nfailed = 'rm -r /'", "failed: a command is a list", '["rm", "-r", "/"]'),
         ("[hooks]\nfailed = ''", "failed: a command is a list", "…"),
-        ("[hooks]\nfailed = []", "failed: expected a list of texts, not an empty one", None),
+        (
+            "[hooks]\nfailed = []",
+            "failed: expected a list, in square brackets, not an empty one",
+            None,
+        ),
         ("[[source]]\ndest = 'x'", "[[source]] 1: url: a source has either", None),
         ("[[source]]\nurl = 'a'\nprofile = 'b'", "either a url or a profile", "hikvision://"),
         ("dest = 'x'", "there is no source", "[[source]]"),
@@ -295,10 +311,49 @@ def test_what_is_wrong_is_said_in_one_line_however_long_it_is(tmp_path, text):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 def test_a_file_that_others_can_change_is_refused(tmp_path):
     """It names commands that are run; being read by others is fine: there is no secret in it."""
-    with pytest.raises(ExposedStoreError):
-        SyncConfig.load(_write(tmp_path, WHOLE, mode=0o666))
+    path = _write(tmp_path, WHOLE, mode=0o666)
+    with pytest.raises(ConfigurationError, match="it says what is run and written") as caught:
+        SyncConfig.load(path)
+    assert f"run: chmod go-w {path}" == caught.value.next_step
+    assert "chmod 600" not in str(caught.value)
 
     assert SyncConfig.load(_write(tmp_path, WHOLE, mode=0o644)).sources
+
+
+def test_a_file_of_somebody_else_or_no_file_at_all(tmp_path, monkeypatch):
+    """The words are those for a file of settings, not for one of passwords."""
+    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+        SyncConfig.load(tmp_path)
+    assert "name another file" == caught.value.next_step
+
+    def refuse(*_, **__):
+        msg = "it belongs to another user"
+        raise ExposedStoreError(msg, next_step="take it over")
+
+    monkeypatch.setattr(sys.modules[Document.__module__], "read_private", refuse)
+    with pytest.raises(ConfigurationError, match="it belongs to another user - take it over"):
+        SyncConfig.load(_write(tmp_path, WHOLE))
+
+
+def test_a_missing_file_was_looked_for_in_two_places(tmp_path, monkeypatch):
+    """Both are named; one that was named is the only one."""
+    monkeypatch.setenv("CAMSYNC_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    places = [tmp_path / "camsync.toml", tmp_path / "home" / "camsync.toml"]
+    with pytest.raises(ConfigurationError) as caught:
+        SyncConfig.load()
+    assert f"there is no {places[0]} and no {places[1]}" == caught.value.message
+    with pytest.raises(ConfigurationError) as caught:
+        SyncConfig.load("x.toml")
+    assert f"there is no {tmp_path / 'x.toml'}" == caught.value.message
+
+
+def test_a_folder_that_is_called_like_a_variable(tmp_path):
+    """Somebody may have one: it is there."""
+    (tmp_path / "$HOME").mkdir()
+    config = _load(tmp_path, "dest = '$HOME/new'\n[[source]]\nurl = 'a'\n")
+
+    assert tmp_path / "$HOME" / "new" == config.tasks()[0].dest
 
 
 def test_the_file_is_looked_for_here_and_then_at_home(tmp_path, monkeypatch):

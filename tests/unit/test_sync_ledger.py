@@ -6,8 +6,20 @@ import datetime as dt
 
 import pytest
 
-from camsync import ConfigurationError, CorruptMediaError, RecordingKind, RetryPolicy, make_plan
-from camsync.catalogue import Catalogue, Pace, State
+from camsync import (
+    AuthenticationError,
+    CancelledError,
+    CatalogueError,
+    ConfigurationError,
+    CorruptMediaError,
+    DestinationError,
+    RecordingKind,
+    RetryPolicy,
+    TimeSpan,
+    UnreachableError,
+    make_plan,
+)
+from camsync.catalogue import Catalogue, Holdings, Pace, State
 from camsync.sync import Source, Verdict, _context, _pace, sync
 from camsync.sync._turns import GateFigures
 from camsync.testing.memory import MemoryProvider
@@ -187,6 +199,201 @@ def test_a_host_that_knows_more_than_the_catalogue(shop):
     shop.run(catalogue=":memory:", since=2 * HOUR)
 
     assert [NOW - 3 * HOUR] == [span.start for span in shop.recorder.searched["1"]]
+
+
+def test_what_only_the_host_had_is_fetched_when_it_has_it_no_more(shop):
+    """It was restored from a backup: the catalogue has no file to hand over."""
+    old = shop.recorder.record("1", NOW - HOUR)
+    shop.table.rows[old.key] = None
+    first = shop.run()
+    shop.table.rows.clear()
+    with shop.open() as catalogue:
+        plan = make_plan(shop.recorder, shop.dest, catalogue=catalogue, ledger=shop.table)
+
+    second, third = shop.run(), shop.run()
+
+    assert (1, ()) == (first.held, first.downloaded)
+    assert [Verdict.FETCH] == [item.verdict for item in plan.items]
+    assert [old.key] == _keys(second.downloaded) == list(shop.table.rows)
+    assert (1, ()) == (third.held, third.downloaded)
+    assert 1 == shop.recorder.opened[old.key]
+
+
+def test_what_another_run_is_fetching_for_the_host_is_left_to_it(shop, monkeypatch):
+    """Both have seen that the host has it no more."""
+    old = shop.recorder.record("1", NOW - HOUR)
+    shop.table.rows[old.key] = None
+    shop.run()
+    shop.table.rows.clear()
+    begin = Holdings.begin
+
+    def begun_by_another(holdings, key, *, owner):
+        begin(holdings, key, owner="another computer")
+        assert holdings.lease(key, owner="another computer", seconds=600)
+        begin(holdings, key, owner=owner)
+
+    monkeypatch.setattr(Holdings, "begin", begun_by_another)
+
+    assert () == shop.run().downloaded
+    assert 0 == shop.recorder.opened[old.key]
+
+
+def test_a_host_that_was_set_back_before_the_first_search_is_followed(shop):
+    """The catalogue is younger than the host: all since the host's mark is looked at."""
+    shop.table.marks["DS1", "1"] = NOW - 2 * HOUR
+    shop.recorder.record("1", NOW - HOUR)
+    shop.run()
+    lost = [shop.recorder.record("1", NOW - days * 24 * HOUR) for days in (2, 1)]
+    shop.table.rows.clear()
+    shop.table.marks["DS1", "1"] = NOW - 3 * 24 * HOUR
+
+    report = shop.run()
+
+    assert NOW - 3 * 24 * HOUR == shop.recorder.searched["1"][-1].start
+    assert {each.key for each in lost} == set(_keys(report.downloaded))
+    assert {("DS1", "1"): NOW} == shop.table.marks
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"span": TimeSpan(NOW - HOUR, NOW)},
+        {"since": NOW + HOUR},
+        {"kinds": ["motion"]},
+        {"channels": ["2"]},
+    ],
+    ids=["a span", "nothing yet", "some kinds", "another channel"],
+)
+def test_the_host_s_mark_passes_nothing_that_was_not_searched(shop, options):
+    """It was set back: what lies between its mark and the catalogue's is still to be looked at."""
+    shop.recorder.record("1", NOW - HOUR, kind=RecordingKind.MOTION)
+    shop.run()
+    shop.table.marks["DS1", "1"] = NOW - 3 * 24 * HOUR
+
+    shop.run(**options)
+
+    assert {("DS1", "1"): NOW - 3 * 24 * HOUR} == shop.table.marks
+
+
+@pytest.mark.parametrize("what", ["blind", "silent"])
+def test_a_search_that_proves_nothing_leaves_the_host_s_mark(shop, what):
+    """It broke off, or nothing at all was listed: a disk that is not up yet."""
+    shop.recorder.record("1", NOW - HOUR)
+    shop.run()
+    shop.table.marks["DS1", "1"] = NOW - 3 * 24 * HOUR
+    if what == "blind":
+        shop.recorder.blind["1"] = UnreachableError("reset")
+    else:
+        shop.recorder.listed["1"].clear()
+
+    shop.run()
+
+    assert {("DS1", "1"): NOW - 3 * 24 * HOUR} == shop.table.marks
+
+
+@pytest.mark.parametrize("since", [None, 2 * HOUR, 7 * 24 * HOUR])
+def test_a_host_s_mark_of_the_future_says_nothing(shop, since):
+    """This computer's clock was a day ahead, for one run; the host is all that remembers."""
+    options = {"catalogue": ":memory:", "since": since}
+    shop.recorder.record("1", NOW - HOUR)
+    shop.run(**options)
+    shop.now = NOW + 24 * HOUR
+    shop.recorder.record("1", NOW + HOUR / 6)
+    shop.run(**options)
+    night = [shop.recorder.record("1", NOW + hours * HOUR) for hours in range(1, 12)]
+    shop.now = NOW + 12 * HOUR
+
+    report = shop.run(**options)
+
+    assert {each.key for each in night} <= set(_keys(report.downloaded))
+    assert set(shop.table.rows) == {each.key for each in shop.recorder.listed["1"]}
+    assert {("DS1", "1"): shop.now} == shop.table.marks
+    begun = shop.now - max(since or HOUR, 24 * HOUR)
+    assert begun == shop.recorder.searched["1"][-1].start
+
+
+def test_the_catalogue_knows_better_than_a_host_s_mark_of_the_future(shop):
+    """Nothing more than usual is searched."""
+    shop.recorder.record("1", NOW - HOUR)
+    shop.run()
+    shop.table.marks["DS1", "1"] = NOW + 24 * HOUR
+
+    shop.run()
+
+    assert NOW - HOUR == shop.recorder.searched["1"][-1].start
+    assert {("DS1", "1"): NOW} == shop.table.marks
+
+
+def test_a_quiet_camera_moves_no_mark(shop):
+    """What a search lists that lists nothing is no reason to look an hour further back."""
+    shop.table.marks["DS1", "1"] = NOW - HOUR
+    for _ in range(3):
+        shop.run(catalogue=":memory:", since=7 * 24 * HOUR)
+        shop.now += HOUR / 6
+
+    assert {("DS1", "1"): NOW - HOUR} == shop.table.marks
+    assert 1 == len({span.start for span in shop.recorder.searched["1"]})
+
+
+ERRORS = [
+    OSError("host"),
+    KeyboardInterrupt(),
+    CatalogueError("host"),
+    DestinationError("host"),
+    UnreachableError("host"),
+    AuthenticationError("host"),
+    CancelledError("host"),
+]
+
+
+@pytest.mark.parametrize("where", ["has", "add", "watermark", "advance"])
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_a_host_s_table_raises_comes_out_as_it_is(shop, monkeypatch, where, error):
+    """Whatever it is, nobody takes it for the device's; and nothing that is complete is lost."""
+    keys = {shop.recorder.record("1", NOW - hours * HOUR / 4).key for hours in (1, 2, 3)}
+    cause = error.__cause__ = ValueError("the host's own reason")
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Table, where, fail)
+        with pytest.raises(type(error)) as caught:
+            shop.run()
+
+    assert error is caught.value
+    assert (cause, None) == (error.__cause__, error.__context__)
+    report = shop.run()
+    assert report.complete
+    assert keys == set(shop.table.rows)
+    assert 3 == len(list(shop.dest.rglob("*.mpg")))
+    assert (where == "add") == bool(report.found)
+    assert (where == "advance") == (not report.downloaded and not report.found)
+
+
+@pytest.mark.parametrize("where", ["has", "watermark"])
+def test_a_plan_tells_what_a_host_s_table_raises(shop, monkeypatch, where):
+    """As a sync does."""
+    shop.recorder.record("1", NOW - HOUR)
+    error = UnreachableError("host")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Table, where, fail)
+    with pytest.raises(UnreachableError) as caught:
+        make_plan(shop.recorder, shop.dest, catalogue=shop.file, ledger=shop.table)
+
+    assert error is caught.value
+
+
+@pytest.mark.parametrize("bad", [dt.datetime(2026, 1, 1), "2026-01-01"])
+def test_a_host_s_mark_that_is_no_moment_is_said(shop, bad):
+    """A mark without a time zone is the host's mistake, and no trouble of a channel."""
+    shop.table.marks["DS1", "1"] = bad
+
+    with pytest.raises(ConfigurationError, match="the ledger's watermark"):
+        shop.run()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ pytest.importorskip("sqlalchemy")
 from camsync import errors
 from camsync.models import Downloaded, Failed, RecordingKey
 from camsync.sync import Problem, SyncReport
-from camsync.sync._metrics import FAMILIES, Metrics
+from camsync.sync._metrics import FAMILIES, Metrics, Standing
 from camsync.testing import MemoryProvider
 
 
@@ -116,7 +116,7 @@ def test_a_run_in_figures(tmp_path):
     metrics.update([report], problems=1)
     found = parse(metrics.text())
 
-    one, three = ("DS1", "1"), ("DS1", "3")
+    one, three = ("DS1", "1", ""), ("DS1", "3", "")
     assert 2 == found["camsync_files_total", one]
     assert 150 == found["camsync_fetched_bytes_total", one]
     assert 1 == found["camsync_failed_total", one]
@@ -129,7 +129,8 @@ def test_a_run_in_figures(tmp_path):
     assert 0 == found["camsync_files_total", three] == found["camsync_quarantined", three]
     assert ("camsync_lag_seconds", three) not in found
     assert [1, 1, 1] == [
-        found["camsync_problems_total", where] for where in (("DS1", "2"), ("x", ""), ("", ""))
+        found["camsync_problems_total", where]
+        for where in (("DS1", "2", ""), ("", "", "x"), ("", "", ""))
     ]
     assert NOW.timestamp() == found["camsync_run_timestamp_seconds", ()]
     assert 180 == found["camsync_run_duration_seconds", ()]
@@ -170,10 +171,10 @@ def test_another_run_keeps_its_figures(tmp_path):
     second.update([_report(waiting=(_key("w"),), marks={})], elsewhere=True)
 
     found = parse(second.text())
-    assert 1 == found["camsync_waiting", ("DS1", "1")]
-    assert 0 == found["camsync_waiting", ("DS1", "2")]
-    assert 180 == found["camsync_lag_seconds", ("DS1", "2")]
-    assert ("camsync_lag_seconds", ("DS1", "1")) not in found
+    assert 1 == found["camsync_waiting", ("DS1", "1", "")]
+    assert 0 == found["camsync_waiting", ("DS1", "2", "")]
+    assert 180 == found["camsync_lag_seconds", ("DS1", "2", "")]
+    assert ("camsync_lag_seconds", ("DS1", "1", "")) not in found
 
 
 def test_counters_go_on_in_the_next_process(tmp_path):
@@ -188,14 +189,14 @@ def test_counters_go_on_in_the_next_process(tmp_path):
     text = first.path.read_text(encoding="utf-8")
 
     found = parse(text)
-    assert 2 == found["camsync_files_total", ("DS1", "1")]
-    assert 107 == found["camsync_fetched_bytes_total", ("DS1", "1")]
-    assert 0 == found["camsync_waiting", ("DS1", "1")]
+    assert 2 == found["camsync_files_total", ("DS1", "1", "")]
+    assert 107 == found["camsync_fetched_bytes_total", ("DS1", "1", "")]
+    assert 0 == found["camsync_waiting", ("DS1", "1", "")]
     assert 1 == found["camsync_run_complete", ()]
     assert {family.help for family in FAMILIES} >= set(re.findall(r"# HELP \w+ (.+)", text))
     last = parse(second.text())
-    assert 2 == last["camsync_files_total", ("DS1", "1")]
-    assert ("camsync_waiting", ("DS1", "1")) not in last
+    assert 2 == last["camsync_files_total", ("DS1", "1", "")]
+    assert ("camsync_waiting", ("DS1", "1", "")) not in last
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_another_file_begins_at_zero(tmp_path, content):
     again = _metrics(tmp_path)
     again.update([_report()])
 
-    assert 0 == parse(again.text())["camsync_files_total", ("DS1", "1")]
+    assert 0 == parse(again.text())["camsync_files_total", ("DS1", "1", "")]
 
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
@@ -231,7 +232,7 @@ def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
     again = _metrics(tmp_path)
     again.update([_report()])
 
-    assert 0 == parse(again.text())["camsync_files_total", ("DS1", "1")]
+    assert 0 == parse(again.text())["camsync_files_total", ("DS1", "1", "")]
 
 
 @given(device=st.text(min_size=1, max_size=12), channel=st.text(min_size=1, max_size=12))
@@ -265,3 +266,93 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
         blocked.write()
 
     assert ["camsync.prom"] == [path.name for path in metrics.path.parent.iterdir()]
+
+
+ONE, TWO = ("DS1", "1", ""), ("DS1", "2", "")
+LAG, WAITING = "camsync_lag_seconds", "camsync_waiting"
+
+
+def _later(tmp_path, minutes):
+    return Metrics(
+        tmp_path / "sub" / "camsync.prom", clock=lambda: NOW + dt.timedelta(minutes=minutes)
+    )
+
+
+def _off(label="shop", *, minutes=0):
+    later = NOW + dt.timedelta(minutes=minutes)
+    return _report(problems=(Problem(device=label, error=ERROR),), marks={}, finished=later)
+
+
+def test_a_recorder_that_is_off_falls_behind(tmp_path):
+    """Its figures stay, and its lag grows: by the catalogue, or, without one, by the clock."""
+    first = _metrics(tmp_path)
+    marks = {("DS1", "1"): EARLIER, ("DS1", "2"): EARLIER, ("DS1", "3"): None}
+    first.update([_report(waiting=(_key("w"),), marks=marks)])
+    first.write()
+    second = _later(tmp_path, 10)
+    standing = {("DS1", "1"): Standing(watermark=NOW, waiting=4, quarantined=2)}
+    second.update([_off(minutes=10)], standing={**standing, ("DS9", "1"): Standing(watermark=NOW)})
+    found = parse(second.text())
+
+    assert (600, 4, 2) == (
+        found[LAG, ONE],
+        found[WAITING, ONE],
+        found["camsync_quarantined", ONE],
+    )
+    assert (780, 0) == (found[LAG, TWO], found[WAITING, TWO])
+    assert (LAG, ("DS1", "3", "")) not in found
+    assert (LAG, ("DS9", "1", "")) not in found, "nobody wants it any more"
+    second.write()
+    third = _later(tmp_path, 20)
+    third.update([], problems=1)
+    assert 1380 == parse(third.text())[LAG, TWO]
+    third.update([_report(marks={("DS1", "1"): NOW})])
+    assert (LAG, TWO) not in parse(third.text()), "all is well, and nobody has looked at it"
+
+
+def test_figures_that_begin_with_a_recorder_that_is_off(tmp_path):
+    """The catalogue knows how things stand; a channel in two folders is as bad as the worse one."""
+    one = Standing(watermark=NOW, waiting=1)
+    both = one.joined(Standing(watermark=EARLIER, quarantined=1)).joined(None)
+    metrics = _metrics(tmp_path)
+    metrics.update(
+        [],
+        untried=["shop"],
+        standing={("DS1", "1"): both, ("DS1", "2"): Standing(watermark=None)},
+    )
+    found = parse(metrics.text())
+
+    assert (180, 1, 1) == (found[LAG, ONE], found[WAITING, ONE], found["camsync_quarantined", ONE])
+    assert ((LAG, TWO) in found, 0) == (False, found[WAITING, TWO])
+    assert 0 == found["camsync_run_complete", ()]
+
+
+def test_one_device_has_one_label(tmp_path):
+    """Its serial number, with its profile beside it; while nobody knows it, what it is called."""
+    devices = {"shop": "DS1", "zz": "DS1", "hikvision://a@b": "DS1"}
+    metrics = _metrics(tmp_path)
+    metrics.update([_report(), _off(), _off("hikvision://a@b")], untried=["x"], devices=devices)
+    metrics.write()
+    again = _metrics(tmp_path)
+    again.update([_off()], untried=["x"], devices=devices)
+    found = parse(again.text())
+
+    assert 0 == found["camsync_files_total", ("DS1", "1", "shop")]
+    assert 3 == found["camsync_problems_total", ("DS1", "", "shop")]
+    assert 2 == found["camsync_problems_total", ("", "", "x")]
+
+
+def test_figures_of_an_older_camsync_go_on(tmp_path):
+    """They had no profile, and called a source what the user had called it."""
+    metrics = _metrics(tmp_path)
+    metrics.path.parent.mkdir()
+    metrics.path.write_text(
+        'camsync_files_total{device="DS1",channel="1"} 7\n'
+        'camsync_problems_total{device="shop",channel=""} 3\n# EOF\n'
+    )
+    again = _metrics(tmp_path)
+    again.update([_report(), _off()])
+    found = parse(again.text())
+
+    assert 7 == found["camsync_files_total", ONE]
+    assert 4 == found["camsync_problems_total", ("", "", "shop")]

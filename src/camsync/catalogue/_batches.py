@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import ConfigurationError, DamagedCatalogueError
+from ..errors import ConfigurationError
 from ._book import Book
 from ._codec import from_seconds, shown
 from ._schema import BATCH
+from ._trouble import NONSENSE, nonsense
 from ._values import Batch
 
 
@@ -32,7 +33,7 @@ class Batches(Book):
         batch = f"{from_seconds(now):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         row = {
             "id": batch,
-            "destination_id": self._id,
+            "destination_id": self._make_id(),
             "started_at": now,
             "facts": _as_json(facts),
         }
@@ -96,9 +97,9 @@ def _to_batch(row: Any) -> Batch:
             facts=json.loads(row.facts),
             figures=json.loads(row.figures),
         )
-    except (ValueError, TypeError, OverflowError) as error:
-        msg = f"run {str(row.id)[:40]!r} of the catalogue makes no sense: {type(error).__name__}"
-        raise DamagedCatalogueError(msg) from error
+    except NONSENSE as error:
+        what = f"run {str(row.id)[:40]!r}"
+        raise nonsense(what, error) from error
 
 
 def _as_json(facts: dict[str, Any]) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Rows of one transaction, and values of one statement."""
 
+_NOWHERE = 0
+"""The number of no destination."""
+
 Track = tuple[str, str, str, str]
 """Provider, device, channel and stream."""
 ChannelKey = tuple[DeviceId, ChannelId]
@@ -39,18 +42,30 @@ def track_of(key: RecordingKey) -> Track:
 class Book:
     """One destination's share of a catalogue.
 
+    Args:
+        catalogue: Whose share it is.
+        number: The destination's number; None if it is not known, and is to be entered as soon as
+            something is written. Until then it reads as empty.
+        dest: The folder.
+
     Attributes:
         dest: The folder, absolute, links not followed.
     """
 
-    def __init__(self, catalogue: Catalogue, number: int, dest: Path) -> None:
+    def __init__(self, catalogue: Catalogue, number: int | None, dest: Path) -> None:
         self.dest = dest
         self._catalogue = catalogue
-        self._id = number
+        self._id = _NOWHERE if number is None else number
         # Rows of these tables are never removed or changed, so that what was committed stays true.
         self._tracks: dict[Track, tuple[int, int]] = {}
         self._channels: dict[ChannelKey, int] = {}
         self._folders: dict[tuple[int, str], str] = {}
+
+    def _make_id(self) -> int:
+        """Return the destination's number; it is entered if it is not known."""
+        if self._id == _NOWHERE:
+            self._id = self._catalogue.enter(self.dest)
+        return self._id
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.dest)!r}, {self._catalogue!r})"
@@ -79,7 +94,7 @@ class Book:
         if known is not None:
             return known
         row = {
-            "destination_id": self._id,
+            "destination_id": self._make_id(),
             "device": exact(device),
             "channel": exact(channel),
         }
@@ -173,6 +188,13 @@ def _find_track(channel: int, provider: str, stream: str) -> sa.Select[Any]:
     )
 
 
+_OF_TRACK = ENTRY.where(
+    RECORDING.c.track_id == sa.bindparam("track"),
+    RECORDING.c.key_start.in_(sa.bindparam("starts", expanding=True)),
+)
+"""Built once: a run asks it for each recording that it fetches."""
+
+
 def read(
     connection: sa.Connection, located: Located, keys: Collection[RecordingKey]
 ) -> dict[RecordingKey, Entry]:
@@ -181,8 +203,8 @@ def read(
     found: dict[RecordingKey, Entry] = {}
     for track, starts in located.items():
         for some in in_chunks(starts, CHUNK):
-            select = ENTRY.where(RECORDING.c.track_id == track, RECORDING.c.key_start.in_(some))
-            entries = map(to_entry, connection.execute(select))
+            rows = connection.execute(_OF_TRACK, {"track": track, "starts": some})
+            entries = map(to_entry, rows)
             found.update((entry.key, entry) for entry in entries if entry.key in wanted)
     return found
 

@@ -20,7 +20,7 @@ from .._time import utcnow
 from ..errors import ConfigurationError
 from ._codec import exact, plain, to_seconds
 from ._holdings import Holdings
-from ._migrate import migrate
+from ._migrate import is_current, migrate
 from ._place import MemoryPlace, Place, place_of, wrapped
 from ._schema import BATCH, CHANNEL, DESTINATION, FOLDER, PACE, RECORDING, TRACK
 from ._sql import insert_if_new
@@ -101,8 +101,11 @@ class Catalogue:
         )
 
     def _prepare(self) -> None:
-        with self.writing() as connection:
-            migrate(connection, str(self), self.now())
+        with self.reading() as connection:
+            current = is_current(connection)
+        if not current:  # else whoever only looks would wait for those who write
+            with self.writing() as connection:
+                migrate(connection, str(self), self.now())
         if self._place.file is not None:  # not before it is known to be a catalogue
             with translated(str(self)), self.engine.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
@@ -165,26 +168,50 @@ class Catalogue:
                 with self._guard:
                     self._busy.discard(dest)
 
-    def at(self, dest: str | os.PathLike[str]) -> Holdings:
+    def at(self, dest: str | os.PathLike[str], *, create: bool = True) -> Holdings:
         """Return what is known about the destination *dest*, a folder.
 
-        It is known by its path as seen from the working folder; links in it are not followed.
+        It is known by its path as seen from the working folder, or by any other one that leads to
+        the same folder. Links in it are not followed otherwise.
+
+        Args:
+            create: Enter a destination that is not known yet. Without, it is entered as soon as
+                something is noted about it: for those who only want to look.
 
         Raises:
             ConfigurationError: *dest* is relative, and there is no working folder.
             CatalogueError: The database says no.
         """
         folder = absolute(dest)
-        path = exact(str(folder))
-        found = sa.select(DESTINATION.c.id).where(DESTINATION.c.path == path)
-        with self.reading() as connection:
-            number = connection.execute(found).scalar()
-        if number is None:
-            with self.writing() as connection:
-                row = {"path": path, "created_at": self.now()}
-                insert_if_new(connection, DESTINATION, [row])
-                number = connection.execute(found).scalar_one()
+        known = self.known_as(folder)
+        if known is None and create:
+            number: int | None = self.enter(folder)
+        else:
+            with self.reading() as connection:
+                number = connection.execute(_number_of(known or folder)).scalar()
         return Holdings(self, number, folder)
+
+    def known_as(self, dest: str | os.PathLike[str]) -> Path | None:
+        """Return the path by which the destination *dest* is known, or None if it is not.
+
+        Raises:
+            ConfigurationError: *dest* is relative, and there is no working folder.
+            CatalogueError: The database says no.
+        """
+        folder = absolute(dest)
+        known = self.destinations()
+        if folder in known:
+            return folder
+        real = os.path.realpath(folder)
+        return next((each for each in known if os.path.realpath(each) == real), None)
+
+    def enter(self, folder: Path) -> int:
+        """Enter the destination *folder*, an absolute path, unless it is known; return its number."""
+        with self.writing() as connection:
+            row = {"path": exact(str(folder)), "created_at": self.now()}
+            insert_if_new(connection, DESTINATION, [row])
+            number: int = connection.execute(_number_of(folder)).scalar_one()
+        return number
 
     def destinations(self) -> list[Path]:
         """Return every destination that was ever used, in order of their paths."""
@@ -252,9 +279,13 @@ class Catalogue:
         return f"Catalogue({str(self)!r})"
 
 
+def _number_of(folder: Path) -> sa.Select[Any]:
+    return sa.select(DESTINATION.c.id).where(DESTINATION.c.path == exact(str(folder)))
+
+
 def _parts_of(dest: Path) -> dict[sa.Table, sa.Select[Any]]:
     """Return the numbers of the rows of a destination, in the order in which they can be deleted."""
-    number = sa.select(DESTINATION.c.id).where(DESTINATION.c.path == exact(str(dest)))
+    number = _number_of(dest)
     channels = sa.select(CHANNEL.c.id).where(CHANNEL.c.destination_id.in_(number))
     tracks = sa.select(TRACK.c.id).where(TRACK.c.channel_id.in_(channels))
     own = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, get_args
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from . import _spans
 from ._codec import from_seconds, to_seconds
 from ._spans import Span
-from ._values import State
+from ._values import SLACK, State
 
 
 Part = Literal["recorded", "held", "missing", "lost", "in_progress", "pruned"]
@@ -76,6 +76,17 @@ class Stretch:
     state: State
     in_progress: bool
     pruned: bool
+
+    @classmethod
+    def of(cls, row: Any) -> Iterator[Stretch]:
+        """Yield what the footage of a row is: held to the end of its file, or lost beyond it."""
+        state, end = State(row.state), row.end
+        growing, pruned = bool(row.in_progress), row.pruned_at is not None
+        if row.file_end is not None and end - row.file_end > SLACK.total_seconds():
+            yield cls(row.start, row.file_end, State.VERIFIED, in_progress=False, pruned=False)
+        if row.lost_end is not None:
+            yield cls(end, row.lost_end, State.GONE, in_progress=False, pruned=False)
+        yield cls(row.start, end, state, growing, pruned)
 
     @property
     def part(self) -> Part:

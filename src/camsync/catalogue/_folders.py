@@ -15,6 +15,7 @@ from ._book import Book, ChannelKey
 from ._codec import exact, plain
 from ._schema import CHANNEL, FOLDER
 from ._sql import insert_if_new
+from ._trouble import sensible
 
 
 _MAIN = "01"
@@ -44,18 +45,20 @@ class Folders(Book):
             name = connection.execute(mine).scalar()
         if name is None:
             name = self._bind(mine, number, channel, wanted, stream)
-        return self._folders.setdefault((number, stream), plain(name))
+        with sensible("the folder of a camera"):
+            return self._folders.setdefault((number, stream), plain(name))
 
     def _bind(
         self, mine: sa.Select[Any], number: int, channel: Channel, wanted: str, stream: str
     ) -> str:
+        owner = self._make_id()
         with self._catalogue.writing() as connection:
             name: str | None = None
             candidates = _candidates(channel, wanted, stream)
             while name is None:
                 each = next(candidates)
                 row = {
-                    "destination_id": self._id,
+                    "destination_id": owner,
                     "channel_id": number,
                     "stream": exact(stream),
                     "name": exact(each),

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from ._codec import from_seconds
-from ._lock import busy, only_process
+from ._lock import busy, only_here, only_process
 from ._prune import Retention
 
 
@@ -36,7 +36,7 @@ class Holdings(Retention):
         if self._catalogue.place.shared:
             yield
             return
-        with self._only_run(), self._only_process():
+        with self._only_run(), self._only_process(), only_here(self.dest):
             self._release_all()
             yield
 

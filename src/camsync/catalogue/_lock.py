@@ -23,6 +23,7 @@ else:
 
 
 _MOST = 1000
+_HIDDEN = "another run, which calls it by another name or has another catalogue"
 _FAR = 1 << 30
 """Windows forbids to read what is locked: the byte that is locked lies behind the content."""
 
@@ -49,6 +50,33 @@ def only_process(lock: Path, dest: Path, now: dt.datetime) -> Iterator[None]:
         except OSError as error:
             msg = f"the lock {lock} cannot be used: {error.strerror}"
             raise CatalogueUnavailableError(msg) from error
+        yield
+
+
+@contextlib.contextmanager
+def only_here(dest: Path) -> Iterator[None]:
+    """Hold the folder *dest* itself, by whatever name others call it and whatever catalogue they use.
+
+    Nothing is written into it. A folder that is not there yet, and one on a file system that cannot
+    lock folders, is not held; nor is any on Windows, where folders cannot be locked.
+
+    Raises:
+        DestinationBusyError: Somebody else holds it.
+    """
+    if sys.platform == "win32":  # pragma: no cover - see above
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        free = True
+        with contextlib.suppress(OSError):
+            handle = os.open(dest, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free = False
+        if not free:
+            raise busy(dest, {}, unknown=_HIDDEN)
         yield
 
 
@@ -81,10 +109,12 @@ def _read(handle: int) -> dict[str, Any]:
     return {}
 
 
-def busy(dest: Path, about: dict[str, Any]) -> DestinationBusyError:
+def busy(
+    dest: Path, about: dict[str, Any], *, unknown: str = "another process"
+) -> DestinationBusyError:
     """Build the error for a destination that somebody else has locked."""
     pid, host, since = (about.get(name) for name in ("pid", "host", "since"))
-    who = f"process {pid} on {host} since {since}" if about else "another process"
+    who = f"process {pid} on {host} since {since}" if about else unknown
     moment = None
     with contextlib.suppress(TypeError, ValueError):
         moment = dt.datetime.fromisoformat(since or "")

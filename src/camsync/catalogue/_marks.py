@@ -16,7 +16,8 @@ from ._coverage import Coverage, Stretch, cover
 from ._rows import overlapping
 from ._schema import BATCH, CHANNEL, FOLDER, RECORDING, TRACK, UNSETTLED
 from ._sql import is_in
-from ._steps import not_missed_yet
+from ._steps import LOST, not_missed_yet
+from ._trouble import sensible
 from ._values import CLAIMED, MISSED_FOR, ChannelMark, KnownChannel, State
 from ._work import Work
 
@@ -99,8 +100,7 @@ class Marks(Work):
         now = self._now()
         open_ones = (*missed, UNSETTLED, sa.not_(is_in(State.VERIFIED)), sa.not_(leased))
         long_ago = RECORDING.c.missed_at <= now - int(MISSED_FOR.total_seconds())
-        lost = {"state": State.GONE.value, "in_progress": 0}
-        connection.execute(RECORDING.update().where(*open_ones, long_ago).values(lost))
+        connection.execute(RECORDING.update().where(*open_ones, long_ago).values(LOST))
         fresh = RECORDING.update().where(*open_ones, not_missed_yet(now))
         connection.execute(fresh.values(missed_at=now))
         held = RECORDING.update().where(*missed, UNSETTLED, is_in(State.VERIFIED))
@@ -118,7 +118,8 @@ class Marks(Work):
         row = connection.execute(sa.select(CHANNEL).where(CHANNEL.c.id == number)).one()
         start, end = to_seconds(span.start), to_seconds(span.end)
         if row.searched_until is not None:
-            start, end = _joined(row, start, end, self._now(), found=oldest is not None)
+            with sensible(f"channel {number}"):
+                start, end = _joined(row, start, end, self._now(), found=oldest is not None)
         values: dict[str, Any] = {"searched_from": start, "searched_until": end}
         if oldest is not None:
             values["oldest"] = to_seconds(oldest)
@@ -152,7 +153,8 @@ class Marks(Work):
         )
         with self._catalogue.reading() as connection:
             first = connection.execute(select.order_by(RECORDING.c.start).limit(1)).scalar()
-        return from_seconds(first)
+        with sensible("an entry"):
+            return from_seconds(first)
 
     def coverage(
         self, device: str, channel: str, span: TimeSpan, *, stream: str | None = None
@@ -167,7 +169,8 @@ class Marks(Work):
             return Coverage(span=span)
         with self._catalogue.reading() as connection:
             stretches = _stretches(connection, number, span, stream)
-        return cover(span, stretches, self._now())
+        with sensible("an entry"):
+            return cover(span, stretches, self._now())
 
     def channels(self) -> Sequence[KnownChannel]:
         """Return all channels of the destination, by device and number.
@@ -175,14 +178,14 @@ class Marks(Work):
         Also those that were searched and had nothing: a camera that is dead, or was never alive.
         """
         mine = sa.select(CHANNEL).where(CHANNEL.c.destination_id == self._id)
-        with self._catalogue.reading() as connection:
+        with self._catalogue.reading() as connection, sensible("a channel"):
             rows = connection.execute(mine).all()
             groups: dict[tuple[str, str], list[Any]] = {}
             for row in rows:
                 base = plain(row.channel).partition(_SOME_KINDS)[0]
                 groups.setdefault((plain(row.device), base), []).append(row)
             found = [_known(connection, *key, group) for key, group in groups.items()]
-        return sorted(found, key=_by_number)
+            return sorted(found, key=_by_number)
 
     def note(self, channels: Iterable[Channel]) -> None:
         """Note which channels a device has, and what they are called, before they are searched."""
@@ -222,6 +225,12 @@ def _mark(connection: sa.Connection, number: int, *, searched: int | None = None
     newest = every.order_by(RECORDING.c.start.desc(), RECORDING.c.id.desc()).limit(1)
     folder = sa.select(FOLDER.c.name).where(FOLDER.c.channel_id == number)
     name = connection.execute(folder.order_by(FOLDER.c.stream).limit(1)).scalar()
+    last = connection.execute(newest).scalar()
+    with sensible(f"channel {number}"):
+        return _to_mark(row, first, last, name)
+
+
+def _to_mark(row: Any, first: int | None, last: int | None, folder: str | None) -> ChannelMark:
     until = row.searched_until
     mark = until if until is None or first is None else min(first, until)
     return ChannelMark(
@@ -232,8 +241,8 @@ def _mark(connection: sa.Connection, number: int, *, searched: int | None = None
         last_deep=from_seconds(row.last_deep),
         last_search=from_seconds(row.last_search),
         oldest_open=from_seconds(first),
-        newest=from_seconds(connection.execute(newest).scalar()),
-        folder=plain(name or ""),
+        newest=from_seconds(last),
+        folder=plain(folder or ""),
     )
 
 
@@ -281,17 +290,20 @@ def _stretches(
 ) -> list[Stretch]:
     length = sa.select(CHANNEL.c.longest).where(CHANNEL.c.id == number)
     longest = connection.execute(length).scalar_one()
-    of_span = overlapping(to_seconds(span.start), to_seconds(span.end), longest)
+    start, end = to_seconds(span.start), to_seconds(span.end)
+    ends = sa.func.coalesce(RECORDING.c.lost_end, RECORDING.c.end)
+    of_span = overlapping(start, end, longest, ends)
     select = sa.select(
         RECORDING.c.start,
         RECORDING.c.end,
         RECORDING.c.state,
         RECORDING.c.in_progress,
         RECORDING.c.pruned_at,
+        RECORDING.c.file_end,
+        RECORDING.c.lost_end,
     ).where(RECORDING.c.channel_id == number, *of_span)
     if stream is not None:
         select = select.join(TRACK).where(TRACK.c.stream == exact(stream))
-    return [
-        Stretch(start, end, State(state), bool(in_progress), pruned_at is not None)
-        for start, end, state, in_progress, pruned_at in connection.execute(select)
-    ]
+    rows = connection.execute(select).all()
+    with sensible("an entry"):
+        return [stretch for row in rows for stretch in Stretch.of(row)]

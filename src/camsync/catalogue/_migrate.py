@@ -14,7 +14,7 @@ from ..errors import ConfigurationError, DamagedCatalogueError
 from ._schema import METADATA, VERSION
 
 
-CURRENT = 2
+CURRENT = 3
 
 
 def _to_2(connection: sa.Connection) -> None:
@@ -35,11 +35,24 @@ def _to_2(connection: sa.Connection) -> None:
         connection.execute(sa.text(words))
 
 
-STEPS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_2}
+def _to_3(connection: sa.Connection) -> None:
+    """Version 3 tells files that are to be replaced from those that are missing."""
+    for column in ("file_end", "lost_end"):
+        connection.execute(sa.text(f"ALTER TABLE camsync_recording ADD COLUMN {column} BIGINT"))
+
+
+STEPS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_2, 3: _to_3}
 """From the version before to the version that is the key. A step holds its own words: the tables of
 the present version may look different by then."""
 
 _LOCK = 0x63616D73  # "cams", for PostgreSQL's advisory locks
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Whether the tables are of the present version: then nothing needs to be written."""
+    if not sa.inspect(connection).has_table(VERSION.name):
+        return False
+    return list(connection.execute(sa.select(VERSION.c.version)).scalars()) == [CURRENT]
 
 
 def migrate(connection: sa.Connection, place: str, now: int) -> None:

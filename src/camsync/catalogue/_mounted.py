@@ -16,6 +16,7 @@ from ._codec import exact, plain
 from ._disk import is_empty, size_of
 from ._schema import CHANNEL, DESTINATION, RECORDING
 from ._sql import is_in
+from ._trouble import sensible
 from ._values import State
 
 
@@ -55,7 +56,8 @@ class Mounted(Book):
         mine = sa.select(DESTINATION.c.mount).where(DESTINATION.c.id == self._id)
         with self._catalogue.reading() as connection:
             found = connection.execute(mine).scalar()
-        return None if found is None else plain(found)
+        with sensible("the mount point of a destination"):
+            return None if found is None else plain(found)
 
     def _note_mount(self, mount: str) -> None:
         mine = DESTINATION.update().where(DESTINATION.c.id == self._id)
@@ -71,7 +73,7 @@ class Mounted(Book):
             RECORDING.c.path.is_not(None),
         )
         found: list[tuple[int, str]] = []
-        with self._catalogue.reading() as connection:
+        with self._catalogue.reading() as connection, sensible("a file"):
             for channel in connection.execute(channels).scalars().all():
                 # One channel at a time: an index serves that.
                 newest = sa.select(RECORDING.c.start, RECORDING.c.path).where(
@@ -80,7 +82,7 @@ class Mounted(Book):
                 newest = newest.order_by(RECORDING.c.start.desc(), RECORDING.c.id.desc())
                 rows = connection.execute(newest.limit(_SAMPLE))
                 found += [(row.start, plain(row.path)) for row in rows]
-        return [path for _, path in heapq.nlargest(_SAMPLE, found)]
+            return [path for _, path in heapq.nlargest(_SAMPLE, found)]
 
     def _warn(self) -> None:
         _log.warning(

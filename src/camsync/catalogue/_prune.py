@@ -16,11 +16,12 @@ from ..errors import ConfigurationError
 from ..models import RecordingKey
 from . import _steps
 from ._book import unknown
-from ._codec import exact, from_seconds, plain, to_seconds
+from ._codec import from_seconds, plain, to_seconds
 from ._disk import digest_of, is_below, require_there, size_of
 from ._reconcile import Reconciling
 from ._schema import BATCH, CHANNEL, RECORDING
 from ._sql import is_in
+from ._trouble import sensible
 from ._values import Entry, Pruning, State
 
 
@@ -108,9 +109,11 @@ class Retention(Reconciling):
         past = [moment for moment in self._moments(now - _DAY) if moment is not None]
         if not past or now - max(past) <= _LEAP:
             return
+        with sensible("a time"):
+            last = from_seconds(max(past))
         msg = (
             f"the clock of this computer says {from_seconds(now):%Y-%m-%d}, but the last that was "
-            f"noted of {self.dest} is of {from_seconds(max(past)):%Y-%m-%d}: "
+            f"noted of {self.dest} is of {last:%Y-%m-%d}: "
             "by that clock fresh files are old"
         )
         step = "set the clock; if it is right, run a sync and prune a day later, or give now="
@@ -129,9 +132,10 @@ class Retention(Reconciling):
     def _bytes_there(self, cancel: CancelToken | None) -> int:
         """Return the bytes of the files that are held and that really are on the disk."""
         total = 0
-        for path, size in self._files():
-            check_cancelled(cancel)
-            total += min(_bytes_of(self.dest / path), size)
+        with sensible("a file"):
+            for path, size in self._files():
+                check_cancelled(cancel)
+                total += min(_bytes_of(self.dest / path), size)
         return total
 
     def _files(self) -> Iterator[tuple[str, int]]:
@@ -196,8 +200,8 @@ class Retention(Reconciling):
         The row comes first: a crash in between leaves a file too much, and not one that is
         fetched again.
         """
-        was = exact(str(entry.path))
-        if not self._change([entry.key], _steps.PRUNE, pruned_at=self._now(), was=was):
+        was = _steps.was(entry)
+        if not self._change([entry.key], _steps.PRUNE, pruned_at=self._now(), **was):
             return "has been changed meanwhile"
         try:
             (self.dest / (entry.path or "")).unlink(missing_ok=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import attrs
 
 from .._cancel import CancelToken, check_cancelled
-from ..models import RecordingKey
 from . import _steps
 from ._codec import exact
 from ._disk import Found, digest_of, require_there, size_of, walk
@@ -21,6 +20,8 @@ from ._values import Entry, Reconciliation, State
 
 _STALE = 3600
 """Seconds without a write after which a part file is nobody's."""
+
+_OPEN = frozenset(State) - {State.VERIFIED, State.GONE}
 
 
 @attrs.define
@@ -60,7 +61,7 @@ class Reconciling(Marks, Folders, Paces, Mounted):
         forget: bool = False,
         cancel: CancelToken | None = None,
     ) -> Reconciliation:
-        """Compare catalogue and disk both ways. No file is ever changed or deleted.
+        """Compare catalogue and disk both ways. No file is ever changed or deleted by this.
 
         A recording whose file is missing is `State.SEEN` again, and is fetched by the next run,
         unless it was pruned; or its file is found elsewhere below the destination, by size and
@@ -69,7 +70,8 @@ class Reconciling(Marks, Folders, Paces, Mounted):
 
         Args:
             deep: Read every file whose SHA-256 is known, and compare.
-            repair: Let recordings with a changed file be fetched again, too.
+            repair: Let recordings with a changed file be fetched again, too. The file stays until
+                the next run has the whole recording, which then takes its place.
             forget: The files that are not there are gone for good, even if that is all of them: do
                 not ask whether the disk is mounted. Use it for a new disk.
 
@@ -86,18 +88,25 @@ class Reconciling(Marks, Folders, Paces, Mounted):
             if not (findings.checked or forget):
                 require_there(self.dest)
             self._check(entry, findings, deep=deep, cancel=cancel)
+        findings.known.update(self._to_be_replaced())
         self._look_around(findings, cancel)
         moved = self._find_moved(findings, cancel)
         self._adopt(findings, moved)
-        self._see_again([entry.key for entry in findings.missing])
+        self._change([entry.key for entry in findings.missing], _steps.FETCH_AGAIN)
         if repair:
-            self._see_again([entry.key for entry in findings.changed])
+            self._change([entry.key for entry in findings.changed], _steps.REPLACE)
         if forget:
             self._note_mount(str(mount_point(self.dest)))
         return findings.result()
 
     def _expected(self) -> Iterator[Entry]:
         return (entry for entry in self.entries(states=[State.VERIFIED]) if entry.held)
+
+    def _to_be_replaced(self) -> Iterator[int]:
+        """Yield hashes of the paths of files that are no good, but not unknown."""
+        for entry in self.entries(states=_OPEN):
+            if entry.path is not None and entry.file_end is not None:
+                yield hash(entry.path)
 
     def _check(
         self, entry: Entry, findings: _Findings, *, deep: bool, cancel: CancelToken | None
@@ -150,14 +159,11 @@ class Reconciling(Marks, Folders, Paces, Mounted):
     def _adopt(self, findings: _Findings, moved: list[tuple[Entry, Found]]) -> None:
         for entry, found in moved:
             pinned = entry.pinned or not _same_camera(entry, found)
-            place = {"was": exact(str(entry.path)), "path": exact(str(found.path))}
-            self._change([entry.key], _steps.MOVE, **place, pinned=int(pinned))
+            place = {**_steps.was(entry), "path": exact(str(found.path)), "pinned": int(pinned)}
+            self._change([entry.key], _steps.MOVE, **place)
             findings.adopted.append(attrs.evolve(entry, path=found.path, pinned=pinned))
             findings.missing.remove(entry)
             findings.unknown.remove(found)
-
-    def _see_again(self, keys: Iterable[RecordingKey]) -> None:
-        self._change(keys, _steps.FETCH_AGAIN)
 
 
 def _same_camera(entry: Entry, found: Found) -> bool:

@@ -16,12 +16,11 @@ from ._book import CHUNK, Book, ChannelKey, read, track_of
 from ._codec import exact, shown, to_seconds
 from ._schema import CHANNEL, RECORDING, SETTLED_STATES, UNSETTLED
 from ._sql import ENTRY, in_chunks, insert_if_new, is_in, to_entry
-from ._values import Entry, State
+from ._trouble import sensible
+from ._values import SLACK, Entry, State
 
 
 _LEAST = 20
-_SLACK = 5
-"""Seconds by which an end may differ from one list to the next without there being more footage."""
 _ORDER = (RECORDING.c.start, RECORDING.c.id)
 
 
@@ -173,12 +172,21 @@ def _conditions(longest: int, span: TimeSpan | None, states: Collection[State] |
     return conditions
 
 
-def overlapping(start: int, end: int, longest: int) -> list[Any]:
-    """Return the conditions for recordings that overlap a span, in a form that an index serves."""
+def overlapping(start: int, end: int, longest: int, ends: Any = RECORDING.c.end) -> list[Any]:
+    """Return the conditions for recordings that overlap a span, in a form that an index serves.
+
+    Args:
+        start: Begin of the span (seconds UTC).
+        end: Its end.
+        longest: What the channel's row says of its recordings.
+        ends: Where a recording ends.
+    """
+    with sensible("the longest recording of a channel"):
+        earliest = start - longest
     return [
         RECORDING.c.start < end,
-        RECORDING.c.start >= start - longest,
-        RECORDING.c.end > start,
+        RECORDING.c.start >= earliest,
+        ends > start,
     ]
 
 
@@ -192,7 +200,7 @@ def _see_again() -> sa.Update:
     was_open = RECORDING.c.in_progress == 1
     complete = _now("in_progress") == 0
     here = sa.and_(RECORDING.c.path.is_not(None), RECORDING.c.pruned_at.is_(None))
-    grown = sa.and_(here, _now("end") > RECORDING.c.end + _SLACK)
+    grown = sa.and_(here, _now("end") > RECORDING.c.end + int(SLACK.total_seconds()))
     more = sa.and_(is_held, complete, sa.or_(was_open, grown))
     anew = sa.or_(is_in(State.GONE), more)
     stays = sa.and_(is_held, sa.not_(more))
@@ -211,6 +219,9 @@ def _see_again() -> sa.Update:
                 "failures": sa.case((anew, 0), else_=RECORDING.c.failures),
                 "next_try": sa.case((anew, None), else_=RECORDING.c.next_try),
                 "missed_at": None,
+                "file_end": sa.case(
+                    (sa.and_(more, here), RECORDING.c.end), else_=RECORDING.c.file_end
+                ),
             }
         )
     )

@@ -114,6 +114,8 @@ RECORDING = sa.Table(
     sa.Column("missed_at", sa.BigInteger),
     sa.Column("pruned_at", sa.BigInteger),
     sa.Column("pinned", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("file_end", sa.BigInteger),
+    sa.Column("lost_end", sa.BigInteger),
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_from", sa.BigInteger),
     sa.Column("lease_until", sa.BigInteger),
@@ -129,6 +131,9 @@ RECORDING = sa.Table(
         postgresql_where=UNSETTLED,
     ),
 )
+"""``file_end``: where the footage in the file ends that is there and is to be replaced: it is too
+short, or damaged. ``lost_end``: where the footage ended that the device had, if it has lost the rest
+before that was fetched."""
 
 PACE = sa.Table(
     "camsync_pace",

@@ -12,17 +12,16 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from ..errors import DamagedCatalogueError
 from ..models import ChannelId, Codec, DeviceId, RecordingKey, RecordingKind
-from ._codec import from_seconds, plain, shown
+from ._codec import from_seconds, plain
 from ._schema import CHANNEL, RECORDING, TRACK
+from ._trouble import NONSENSE, nonsense
 from ._values import Entry, State
 
 
 _Any = TypeVar("_Any")
 _KINDS = frozenset(kind.value for kind in RecordingKind)
 _CODECS = frozenset({"", *(codec.value for codec in Codec)})
-_LONGEST = 200
 
 ENTRY = (
     sa.select(
@@ -63,9 +62,9 @@ def to_entry(row: Any) -> Entry:
     """
     try:
         return _to_entry(row)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        msg = f"entry {row.id} of the catalogue makes no sense: {shown(str(error), _LONGEST)}"
-        raise DamagedCatalogueError(msg) from error
+    except NONSENSE as error:
+        what = f"entry {row.id}"
+        raise nonsense(what, error) from error
 
 
 def _to_entry(row: Any) -> Entry:
@@ -81,18 +80,18 @@ def _to_entry(row: Any) -> Entry:
         channel_name=row.name,
         start=from_seconds(row.start),
         end=from_seconds(row.end),
-        size=row.size,
+        size=row.size if row.size is None else whole(row.size),
         kind=RecordingKind(row.kind) if row.kind in _KINDS else RecordingKind.UNKNOWN,
         state=State(row.state),
         in_progress=bool(row.in_progress),
-        attempts=row.attempts,
-        failures=row.failures,
+        attempts=whole(row.attempts),
+        failures=whole(row.failures),
         error=row.error,
         error_category=row.error_category,
         error_code=row.error_code,
         next_try=from_seconds(row.next_try),
         path=None if row.path is None else PurePosixPath(plain(row.path)),
-        file_size=row.file_size,
+        file_size=row.file_size if row.file_size is None else whole(row.file_size),
         sha256=row.sha256,
         duration=row.duration,
         container=row.container,
@@ -104,7 +103,21 @@ def _to_entry(row: Any) -> Entry:
         missed_at=from_seconds(row.missed_at),
         pruned_at=from_seconds(row.pruned_at),
         pinned=bool(row.pinned),
+        file_end=from_seconds(row.file_end),
+        lost_end=from_seconds(row.lost_end),
     )
+
+
+def whole(value: Any) -> int:
+    """Return *value*, which was read: SQLite takes anything in the place of a number.
+
+    Raises:
+        TypeError: It is no whole number.
+    """
+    if isinstance(value, int):
+        return value
+    msg = f"{value!r:.40} is no whole number"
+    raise TypeError(msg)
 
 
 def in_chunks(items: Iterable[_Any], size: int) -> Iterator[list[_Any]]:

@@ -24,6 +24,9 @@ _LONGEST = 300
 _SERVER = "postgresql://"
 _DAMAGED = ("not a database", "malformed", "corrupt")
 _FULL = ("disk is full", "no space left")
+NONSENSE = ValueError, TypeError, AttributeError, OverflowError
+"""What comes of working with values that camsync does not write."""
+
 _BUSY = ("is locked", "deadlock detected", "could not serialize", "too many clients")
 
 
@@ -43,6 +46,30 @@ def translated(place: str) -> Iterator[None]:
     except UnicodeDecodeError:  # SQLite quotes what it found in the place of its schema
         msg = f"the catalogue {place} is damaged: there are bytes that are no text in its schema"
         raise DamagedCatalogueError(msg) from None
+
+
+@contextlib.contextmanager
+def sensible(what: str) -> Iterator[None]:
+    """Turn what comes of values that make no sense into camsync's error.
+
+    Only for work with what was read: the caller's own mistakes are none of the catalogue.
+
+    Args:
+        what: What is read, such as ``"channel 1"``.
+
+    Raises:
+        DamagedCatalogueError: It holds what camsync does not write.
+    """
+    try:
+        yield
+    except NONSENSE as error:
+        raise nonsense(what, error) from error
+
+
+def nonsense(what: str, error: Exception) -> DamagedCatalogueError:
+    """Build the error for a row that holds what camsync does not write; see `sensible`."""
+    words = shown(str(error), _LONGEST)
+    return DamagedCatalogueError(f"{what} of the catalogue makes no sense: {words}")
 
 
 def trouble(place: str, error: Exception) -> CamsyncError:

@@ -38,6 +38,9 @@ class State(str, enum.Enum):
 MISSED_FOR = dt.timedelta(hours=6)
 """For so long a recording must not be listed until it is believed to be gone."""
 
+SLACK = dt.timedelta(seconds=5)
+"""By so much an end may differ from one list to the next without there being more footage."""
+
 CLAIMED = (State.LEASED, State.DOWNLOADING)
 """States in which a run has the recording to itself, for as long as its lease lasts."""
 
@@ -68,6 +71,10 @@ class Entry:
         missed_at: When a complete search did not list it for the first time, or None.
         pruned_at: When its file was deleted by `Holdings.prune`, or None.
         pinned: Whether `Holdings.prune` must leave it alone.
+        file_end: While the file is there and is to be replaced, since it has become too short or
+            was changed: where its footage ends. None otherwise.
+        lost_end: Where the footage ended that the device had, if it has lost what comes after
+            `end` before that was fetched; None otherwise.
     """
 
     key: RecordingKey = attrs.field(repr=str)
@@ -97,6 +104,8 @@ class Entry:
     missed_at: dt.datetime | None = None
     pruned_at: dt.datetime | None = None
     pinned: bool = False
+    file_end: dt.datetime | None = None
+    lost_end: dt.datetime | None = None
 
     def missed_for(self, now: dt.datetime) -> bool:
         """Whether the device has not listed it for so long that it is gone."""
@@ -113,6 +122,11 @@ class Entry:
         """Whether its file should be on disk now, below the destination."""
         on_disk = self.path is not None and self.pruned_at is None
         return on_disk and self.state is State.VERIFIED
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the device has more of it by now than its file."""
+        return self.file_end is not None and self.end - self.file_end > SLACK
 
 
 @attrs.frozen(kw_only=True)
@@ -200,7 +214,8 @@ class Reconciliation:
         checked: How many files the catalogue expects.
         missing: Their file is not there; they are `State.SEEN` again.
         changed: Their file has another size (or, looked at deeply, other bytes). Only when
-            ``repair`` was asked for they are `State.SEEN` again. The file stays as it is.
+            ``repair`` was asked for they are `State.SEEN` again. The file stays as it is until its
+            recording was fetched anew.
         adopted: Their file has been moved within the destination; the new path is noted.
         unknown: Video files that no entry names.
         parts: Part files that nobody has written to for an hour.

@@ -74,9 +74,17 @@ class Work(Rows):
         with self._catalogue.writing() as connection:
             return connection.execute(update).rowcount
 
-    def release(self, key: RecordingKey) -> None:
-        """Give up a lease: the recording is `State.SEEN` again."""
-        self._change([key], _steps.RELEASE)
+    def release(self, key: RecordingKey, *, owner: str | None = None) -> None:
+        """Give up a lease: the recording is `State.SEEN` again.
+
+        Args:
+            owner: Whose lease it was. If somebody else has leased it meanwhile, nothing is changed.
+                None gives up anybody's.
+        """
+        if owner is None:
+            self._change([key], _steps.RELEASE)
+        else:
+            self._change([key], _steps.RELEASE_OWN, lease_owner=owner)
 
     def begin(self, key: RecordingKey, *, owner: str) -> None:
         """Note that a transfer begins; the lease stays as long as it was.
@@ -99,7 +107,9 @@ class Work(Rows):
         """Note that a file is complete and under its final name, be it new or found there.
 
         Args:
-            sha256: Hexadecimal digest of the file; empty when it was not read.
+            sha256: Hexadecimal digest of the file; empty when it was not read. The digest of what
+                had this name before is then not forgotten because a file was found: `reconcile`
+                says whether it still is that file.
 
         Raises:
             ConfigurationError: The file is not below the destination.
@@ -116,7 +126,8 @@ class Work(Rows):
             "batch": batch,
             "done_at": self._now(),
         }
-        step = _steps.VERIFY if sha256 else _steps.VERIFY_UNREAD
+        unread = _steps.VERIFY_FOUND if file.existing else _steps.VERIFY_UNREAD
+        step = _steps.VERIFY if sha256 else unread
         if sha256:
             values["sha256"] = sha256
         if not self._change([file.recording.key], step, **values):
@@ -130,6 +141,7 @@ class Work(Rows):
         *,
         quarantine_after: int = 5,
         doubtful: bool = False,
+        owner: str | None = None,
     ) -> Entry:
         """Note that a run could not fetch a recording, and when to try again.
 
@@ -144,6 +156,7 @@ class Work(Rows):
             doubtful: It may be the whole device, of which nothing else could be fetched either:
                 then no pause is longer than an hour, and it takes eight times as many. See
                 `quarantine`.
+            owner: Who has failed. If somebody else has leased it meanwhile, nothing is changed.
 
         Raises:
             ConfigurationError: The catalogue does not know *key*.
@@ -152,12 +165,15 @@ class Work(Rows):
         if entry is None:
             raise unknown(key)
         if isinstance(error, CancelledError):
-            self.release(key)
+            self.release(key, owner=owner)
         else:
             limit = quarantine_after * (_DOUBT if doubtful else 1)
             longest = _LONGEST_DOUBTFUL_WAIT if doubtful else _LONGEST_WAIT
             values = self._failure(entry.failures + 1, error, limit, longest)
-            self._change([key], _steps.FAIL, **values)
+            if owner is None:
+                self._change([key], _steps.FAIL, **values)
+            else:
+                self._change([key], _steps.FAIL_OWN, **values, lease_owner=owner)
         return self.find([key])[key]
 
     def quarantine(self, keys: Collection[RecordingKey], *, after: int = 5) -> int:
@@ -212,7 +228,11 @@ class Work(Rows):
         self._change(keys, _steps.ELSEWHERE, done_at=self._now())
 
     def gone(self, keys: Iterable[RecordingKey]) -> None:
-        """Note that the device has lost recordings; those that are held stay held."""
+        """Note that the device has lost recordings; those that are held stay held.
+
+        One that was to be fetched again, for it had become longer or its file was changed, is held
+        again with the file that is there; only what that lacks is lost (`Entry.lost_end`).
+        """
         self._change(keys, _steps.LOSE)
 
     def rearm(self, keys: Collection[RecordingKey] | None = None) -> int:

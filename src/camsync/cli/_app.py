@@ -25,13 +25,14 @@ from ._options import common_options, pass_output
 from ._output import Output, logging_to
 from ._plan import plan
 from ._profiles import logout, profiles
+from ._prune import prune
 from ._search import search
 from ._simulate import simulate
 from ._status import status
 from ._store import store
 from ._sync import sync
 from ._trust import trust
-from ._upkeep import prune, rearm, reconcile
+from ._upkeep import forget, pin, rearm, reconcile
 from ._usage import usage
 from ._warnings import warnings_to
 
@@ -75,8 +76,9 @@ def cli(context: click.Context, output: Output, version: bool) -> int:
     return OK
 
 
+_STANDARD = (0, 1, 2)
 _ACCESS = (login, profiles, logout, trust, store)
-_SYNC = (sync, plan, status, clip, reconcile, prune, rearm)
+_SYNC = (sync, plan, status, clip, reconcile, prune, rearm, pin, forget)
 
 for _command in (demo, *_ACCESS, channels, search, download, doctor, usage, dump, simulate, *_SYNC):
     cli.add_command(_command)
@@ -84,17 +86,28 @@ for _command in (demo, *_ACCESS, channels, search, download, doctor, usage, dump
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program with *arguments* and return its exit code."""
+    _fill_gaps()
     _tolerate_narrow_encodings()
     output = Output.standard(json=JSON_FLAG in arguments)
     with logging_to(output), warnings_to(output):
         try:
             code = _run(output, list(arguments))
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except BrokenPipeError:
             # `camsync search … | head`: nobody reads on. What is buffered must not fail at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return CLOSED_PIPE
         return code
+
+
+def _fill_gaps() -> None:
+    """Give the numbers of closed standard streams away: a file with number 2 would get messages."""
+    for number in _STANDARD:
+        try:
+            os.fstat(number)
+        except OSError:  # noqa: PERF203 - after `camsync … 2>&-` what is opened next gets number 2
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _tolerate_narrow_encodings() -> None:

@@ -36,6 +36,7 @@ def _way(function: Callable[..., Any]) -> Callable[..., Any]:
     "--held", "folder", metavar="DIRECTORY", help="Use what 'camsync sync' has brought there."
 )
 @click.option("--timezone", metavar="ZONE", help="The zone of the times in names.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
 @_way
 @catalogue_option
 @common_options
@@ -52,6 +53,7 @@ def clip(
     gaps: str,
     folder: str | None,
     timezone: str | None,
+    quiet: bool,
     catalogue: Secret | None,
     password_file: str | None,
     store: str | None,
@@ -81,6 +83,7 @@ def clip(
         timezone=timezone,
         account=account,
     )
+    output.quiet = quiet
     way = Way(password_file=password_file, store=store, timeout=timeout)
     return make_clip(output, wanted, way, catalogue)
 

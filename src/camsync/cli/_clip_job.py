@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from .._secret import Secret
 from .._time import TimeSpan, utcnow
-from .._typed import parse_moment
+from .._typed import names_meant, near_name, parse_moment
 from .._zone import parse_timezone
 from ..errors import CancelledError, ConfigurationError
 from ..models import Channel, Progress, Stage
@@ -25,7 +26,7 @@ from ._held import known, opened
 from ._json import span_json, stamp
 from ._output import Output
 from ._place import find_place
-from ._progress import title
+from ._progress import event_text, title
 from ._signals import Stop
 from ._sync_connections import Connections
 from ._sync_options import Way, account_options, check_account
@@ -34,6 +35,8 @@ from ._watch import in_time
 
 _STOPPING = "stopping; once more ends at once"
 _COLUMNS = ("file", "codec", "length>", "size>", "start (UTC)", "remarks")
+_PAUSE = 3.0
+"""Seconds between two plain lines."""
 _STEPS = {
     Stage.DOWNLOAD: "fetching",
     Stage.VERIFY: "checking",
@@ -103,18 +106,27 @@ def make_clip(output: Output, wanted: Wanted, way: Way, catalogue: Secret | None
 
 
 class Steps:
-    """Prints a line for each step of each recording: a clip has few of them."""
+    """Says how a clip goes on: each step on a terminal, a line every few seconds elsewhere."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._output = output
+        self._clock = clock
+        self._next = clock() + _PAUSE
         self._last: tuple[object, Stage] | None = None
 
     def __call__(self, event: Progress) -> None:
         """Take one event."""
         step = event.recording.key, event.stage
-        if step != self._last:
-            self._last = step
-            self._output.note(f"{title(event.recording)}: {_STEPS[event.stage]}")
+        fresh, self._last = step != self._last, step
+        if self._output.quiet:
+            return
+        if self._output.err.is_terminal:
+            if fresh:
+                self._output.note(f"{title(event.recording)}: {_STEPS[event.stage]}")
+        elif self._clock() >= self._next:
+            self._next = self._clock() + _PAUSE
+            amount = event_text(event) if event.stage is Stage.DOWNLOAD else _STEPS[event.stage]
+            self._output.note(f"{title(event.recording)}: {amount}")
 
 
 @contextlib.contextmanager
@@ -134,13 +146,18 @@ def _channel(provider: Provider, name: str) -> Channel:
         ConfigurationError: None is, or several are.
     """
     channels = provider.channels()
-    found = [one for one in channels if name in {str(one.id), f"{one.device}/{one.id}"}]
+    ids = {one: {str(one.id), f"{one.device}/{one.id}"} for one in channels}
+    found = [one for one in channels if name in ids[one]]
     found = found or [one for one in channels if name == one.name]
+    if not found:
+        meant = names_meant(name, frozenset().union(*ids.values()))[0]
+        found = [one for one in channels if not ids[one].isdisjoint(meant)]
     if len(found) == 1:
         return found[0]
-    ids = ", ".join(f"{one.device}/{one.id} ({one.name})" for one in found or channels)
+    there = ", ".join(f"{one.device}/{one.id} ({one.name})" for one in found or channels)
     msg = f"several channels are called {name}" if found else f"there is no channel {name}"
-    raise ConfigurationError(msg, next_step=f"there are: {ids or 'none'}")
+    near = "" if found else near_name(name, [one.name for one in channels])
+    raise ConfigurationError(msg, next_step=f"{near}there are: {there or 'none'}")
 
 
 def _report(output: Output, made: Clip) -> None:
@@ -151,6 +168,8 @@ def _report(output: Output, made: Clip) -> None:
             "gaps": [span_json(gap) for gap in made.gaps],
         }
     )
+    if output.quiet:
+        return
     rows = [
         (
             str(part.path),

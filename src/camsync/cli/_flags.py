@@ -16,6 +16,9 @@ from ._format import count_text
 
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
+_MINUTE = dt.timedelta(minutes=1)
+FUTURE = _DAY
+"""What lies further ahead has the time of a wrong clock."""
 _TROUBLED = (State.FAILED, State.QUARANTINED)
 
 
@@ -77,12 +80,14 @@ def _of_footage(known: KnownChannel, last: dt.datetime, stale: dt.timedelta) -> 
     if known.newest is None:
         if last_search(known) is not None:
             yield Flag("no_footage", "no footage was ever found: is it recording?")
-    elif known.newest - last > _DAY:
+    elif known.newest - last > FUTURE:
         yield Flag("future", "its newest footage is in the future: is its clock right?")
     elif last - known.newest > stale:
         yield Flag("no_new_footage", f"no footage for {_text(last - known.newest)}: is it alive?")
 
 
 def _text(length: dt.timedelta) -> str:
-    days = length // _DAY
-    return count_text(days, "day") if days > 1 else count_text(max(length // _HOUR, 1), "hour")
+    for unit, noun, least in ((_DAY, "day", 2), (_HOUR, "hour", 1), (_MINUTE, "minute", 1)):
+        if length >= least * unit:
+            return count_text(length // unit, noun)
+    return count_text(max(round(length.total_seconds()), 1), "second")

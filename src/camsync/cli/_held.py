@@ -23,16 +23,31 @@ if TYPE_CHECKING:
 def opened(home: Secret | None, config: str | None = None) -> Iterator[Catalogue]:
     """Open the catalogue: the option's, else that of the file of recorders, else the user's own.
 
+    None is made: where there is none yet, an empty one in memory takes its place.
+
     Raises:
-        ConfigurationError: The file cannot be used.
+        ConfigurationError: The file cannot be used, or there is no catalogue where one was named.
         CatalogueError: The catalogue cannot be read.
         MissingExtraError: The extra ``sync`` is not installed.
     """
-    from ..catalogue import Catalogue
-
-    place: Any = catalogue_home(home, _config(home, config))  # a URL stays wrapped
-    with Catalogue(place) as catalogue:
+    with looked_into(home, config) as (catalogue, _):
         yield catalogue
+
+
+@contextlib.contextmanager
+def looked_into(home: Secret | None, config: str | None) -> Iterator[tuple[Catalogue, str]]:
+    """Do the same, and say where the catalogue is, or would be."""
+    from ..catalogue import Catalogue
+    from ..catalogue._place import place_of
+
+    given: Any = catalogue_home(home, _config(home, config))  # a URL stays wrapped
+    place = place_of(given)
+    if home is not None and place.file is not None and not place.file.exists():
+        msg = f"there is no catalogue {place}"
+        step = "check --catalogue and CAMSYNC_CATALOGUE; the first sync makes it"
+        raise ConfigurationError(msg, next_step=step)
+    with Catalogue(given, create=False) as catalogue:
+        yield catalogue, str(place)
 
 
 def _config(home: Secret | None, path: str | None) -> SyncConfig | None:
@@ -59,10 +74,11 @@ def chosen(catalogue: Catalogue, dests: Sequence[str]) -> list[Path]:
         ConfigurationError: The catalogue has never heard of one.
     """
     there = catalogue.destinations()
-    wanted = [absolute(Path(dest).expanduser()) for dest in dests]
-    strangers = [str(dest) for dest in wanted if dest not in there]
+    named = [absolute(Path(dest).expanduser()) for dest in dests]
+    known = {dest: catalogue.known_as(dest) for dest in named}
+    strangers = [str(dest) for dest in named if known[dest] is None]
     if strangers:
         msg = f"nothing was ever synced to {', '.join(strangers)}"
         names = ", ".join(map(str, there)) or "no folder yet"
         raise ConfigurationError(msg, next_step=f"the catalogue {catalogue} knows: {names}")
-    return wanted or there
+    return [each for each in known.values() if each is not None] or there

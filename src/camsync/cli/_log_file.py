@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,17 @@ from ..errors import DestinationError
 
 
 _DETAIL = "camsync_"
+_TIME = "%Y-%m-%dT%H:%M:%S"
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _Form(logging.Formatter):
     """One line a record, with the details that camsync sends beside the names of events."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the time in UTC: logs of several sites are laid side by side."""
+        form = datefmt or _TIME
+        return time.strftime(form, time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
 
     def format(self, record: logging.LogRecord) -> str:
         details = "".join(

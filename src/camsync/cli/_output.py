@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import sys
 import traceback
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import attrs
 
@@ -30,6 +31,9 @@ _UNBROKEN = 1000
 
 _TRACEBACKS = 2
 _DETAIL = "camsync_"
+_HOOKS = "camsync.sync.hooks"
+SAID = "said_elsewhere"
+"""Marks a record for a log file: the screen has the same in words of its own."""
 
 Rows = Iterable[Sequence[str]]
 
@@ -41,8 +45,21 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def console_for(stream: TextIO, environ: Mapping[str, str]) -> Console:
-    """Return a console that writes control codes only to a terminal that wants them."""
+class _Nowhere(io.TextIOBase):
+    """Takes the place of an output that was closed before this process began."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+def console_for(stream: TextIO | None, environ: Mapping[str, str]) -> Console:
+    """Return a console that writes control codes only to a terminal that wants them.
+
+    Args:
+        stream: None where there is none: ``camsync … >&-``, or ``pythonw``.
+    """
+    if stream is None:
+        return _Console(file=cast("TextIO", _Nowhere()), width=_UNBROKEN)
     interactive = stream.isatty()
     plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
     return _Console(
@@ -62,12 +79,14 @@ class Output:
     Attributes:
         json: Whether stdout gets one JSON document instead of tables.
         verbosity: How often ``-v`` was given.
+        quiet: Whether warnings of the log are not worth a word, such as a retry that succeeds.
     """
 
     json: bool
     out: Console
     err: Console
     verbosity: int = 0
+    quiet: bool = False
 
     @classmethod
     def standard(cls, *, json: bool) -> Output:
@@ -176,6 +195,8 @@ class _ConsoleHandler(logging.Handler):
         self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not self._output.verbosity and self._is_no_news(record):
+            return
         # camsync logs the names of events; their details travel beside them.
         details = "".join(
             f" {name.removeprefix(_DETAIL)}={value}"
@@ -186,6 +207,11 @@ class _ConsoleHandler(logging.Handler):
         self._output.note(f"{level}: {record.name}: {record.getMessage()}{details}")
         if record.exc_info and self._output.tracebacks:
             self._output.trace(*record.exc_info)
+
+    def _is_no_news(self, record: logging.LogRecord) -> bool:
+        """Whether the user reads it elsewhere, or has asked not to: a hook that fails is a failure."""
+        small = record.levelno < logging.ERROR and record.name != _HOOKS
+        return getattr(record, SAID, False) or (self._output.quiet and small)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import attrs
 import click
 
 from .._time import TimeSpan, utcnow
+from .._typed import names_meant, near_name
 from ..errors import (
     CamsyncError,
     Category,
@@ -141,14 +141,16 @@ class Selection:
         if not self.channels:
             return known
         ids = {str(channel.id) for channel in known}
-        wanted = [name if name in ids else _plain_number(name) for name in self.channels]
-        strangers = [name for name in wanted if name not in ids]
+        meant = [names_meant(name, ids) for name in self.channels]
+        wanted = [name for found, _ in meant for name in found]
+        strangers = [name for _, unknown in meant for name in unknown]
         if strangers:
             several = _devices_of(known) > 1
             what = "no device has a channel" if several else "the recorder has no channel"
             msg = f"{what} {', '.join(strangers)}"
             named = ", ".join(_name(channel, several=several) for channel in known)
-            step = f"{'there are' if several else 'it has'}: {named or 'none'}"
+            near = near_name(strangers[0], [channel.name for channel in known])
+            step = f"{near}{'there are' if several else 'it has'}: {named or 'none'}"
             raise ConfigurationError(msg, next_step=step)
         order = dict.fromkeys(wanted)
         return [one for name in order for one in known if str(one.id) == name]
@@ -170,11 +172,6 @@ def _concerns_all(error: CamsyncError) -> bool:
     if error.category is Category.QUOTA:
         return not isinstance(error, LicenceError)
     return error.category in _ENDING
-
-
-def _plain_number(name: str) -> str:
-    """Return ``1`` for ``01``, which is what the names of folders show."""
-    return str(int(name)) if re.fullmatch(r"\d{1,9}", name, re.ASCII) else name
 
 
 def _upside_down(since: str, until: str, *, swapped: bool) -> ConfigurationError:
@@ -201,7 +198,7 @@ _PARAMETERS = (
         "--channel",
         multiple=True,
         metavar="N",
-        help="Only this channel, of each device; can be repeated.  [default: all]",
+        help="Only this channel, of each device: 1, or 1,3 or 1-4; can be repeated.  [default: all]",
     ),
     click.option(
         "--since",

@@ -42,6 +42,14 @@ def _length(_context: click.Context, _parameter: click.Parameter, text: str) -> 
     callback=_length,
     help="Flag a channel without footage, or without a search, for longer than this.",
 )
+@click.option(
+    "-c",
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="ID",
+    help="Only this channel, as for 'camsync sync'; can be repeated.  [default: all]",
+)
 @config_option
 @catalogue_option
 @common_options
@@ -51,6 +59,7 @@ def status(
     folders: tuple[str, ...],
     days: int,
     stale: dt.timedelta,
+    channels: tuple[str, ...],
     config: str | None,
     catalogue: Secret | None,
 ) -> int:
@@ -59,6 +68,7 @@ def status(
     \b
     camsync status
     camsync status footage/ --days 30 --json
+    camsync status --channel 1-4
 
     For each channel the watermark (everything that began before is done), the last search, and how
     much footage of these days is held, missing, lost (overwritten before it was fetched) and in
@@ -70,6 +80,7 @@ def status(
     be dead), no search for long, recordings that fail (after 'camsync rearm' they are tried again at
     once), and what went wrong in the last run.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    from ._status_job import show_status
+    from ._status_job import Wanted, show_status
 
-    return show_status(output, folders, days=days, stale=stale, config=config, catalogue=catalogue)
+    wanted = Wanted(tuple(folders), channels=channels, days=days, stale=stale)
+    return show_status(output, wanted, config=config, catalogue=catalogue)

@@ -64,7 +64,7 @@ def sync(
 
     What is here is written down in a catalogue, so that a second run fetches nothing and asks for
     next to nothing. One recorder, channel or recording that fails does not stop the others. The
-    exit code is 0 when everything is here, 1 when something failed or waits for a later run, and
+    exit code is 0 when everything is here, 1 when something failed, waits or was left by a limit, and
     that of the error when it has stopped everything. With --json each event is one line.
     """  # noqa: D301 - click reads \b as "do not wrap"
     if dry_run:

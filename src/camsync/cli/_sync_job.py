@@ -6,34 +6,44 @@ import contextlib
 import datetime as dt
 import logging
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .._places import absolute
 from .._secret import Secret
-from ..catalogue import Catalogue
+from ..catalogue import Catalogue, Holdings, State
 from ..download import Limiter
 from ..errors import CamsyncError
 from ..sync import EventKind, SyncEvent
 from ..sync._hooks import Hooks
-from ..sync._metrics import Metrics
-from ._format import local_text
+from ..sync._metrics import Metrics, Standing
+from ._flags import trouble_of
+from ._format import utc_text
 from ._json import stamp
 from ._json_lines import gave_up
 from ._log_file import logging_into
-from ._output import Output
+from ._names import Names
+from ._output import SAID, Output
 from ._signals import Stop
 from ._spending import Spending
 from ._sync_connections import Connections
 from ._sync_options import Request, catalogue_home
-from ._sync_run import OnEvent, Outcome, Run
-from ._sync_show import event_line, report_outcome, showing
+from ._sync_run import OnEvent, Outcome, Run, problem_event
+from ._sync_show import Named, event_line, report_outcome, showing, unnamed
 from ._watch import in_time, watch
 
 
 _STOPPING = "stopping; once more ends at once"
-_FILES = frozenset({EventKind.FETCHED, EventKind.FOUND, EventKind.FAILED, EventKind.GONE})
+_LEVELS = {
+    EventKind.FETCHED: logging.INFO,
+    EventKind.FOUND: logging.INFO,
+    EventKind.FAILED: logging.WARNING,
+    EventKind.GONE: logging.WARNING,
+    EventKind.PROBLEM: logging.WARNING,
+}
+"""What the log gets a line for."""
 _log = logging.getLogger("camsync.cli")
 
 
@@ -61,6 +71,7 @@ class Job:
         self._given = given
         self._quiet = quiet
         self._config = request.load()
+        output.quiet = quiet
         self._limiter: tuple[object, Limiter | None] | None = None
 
     def once(self) -> int:
@@ -83,7 +94,7 @@ class Job:
                 report_outcome(self._output, outcome, code=code, quiet=self._quiet)
                 connections.keep_learnt()
                 for warning in spending.after_run(connections):
-                    self._output.warning(warning)
+                    self._warn(warning)
 
             watch(run, interval, stop, announce=self._announce, failed=self._failed)
         return stop.code
@@ -100,26 +111,29 @@ class Job:
         return absolute(self._given[name]) if name in self._given else configured
 
     def _run(self, connections: Connections, stop: Stop) -> Outcome:
-        config = self._config
+        config, names = self._config, Names.known()
         home: Any = catalogue_home(self._catalogue, config)  # a URL stays wrapped
-        try:
-            with (
-                Catalogue(home) as catalogue,
-                Hooks(config.hooks, cancel=stop) as hooks,
-                showing(self._output, quiet=self._quiet) as show,
-            ):
-                outcome = Run(
-                    config,
-                    connections,
-                    catalogue,
-                    cancel=stop,
-                    limiter=self._shared(),
-                    on_event=_both(show, hooks),
-                ).sync()
-        except CamsyncError:
-            self._measure(Outcome(), failed=True)
-            raise
-        self._measure(outcome)
+        named = names.short if len(config.sources) > 1 else unnamed
+        with (
+            Hooks(config.hooks, cancel=stop) as hooks,
+            showing(self._output, quiet=self._quiet, named=named, cancel=stop) as show,
+        ):
+            on_event = _both(show, hooks, named)
+            try:
+                with Catalogue(home) as catalogue:
+                    outcome = Run(
+                        config,
+                        connections,
+                        catalogue,
+                        cancel=stop,
+                        limiter=self._shared(),
+                        on_event=on_event,
+                    ).sync()
+                    self._measure(outcome, names, catalogue)
+            except CamsyncError as error:
+                on_event(problem_event(error))
+                self._measure(Outcome(), names, failed=True)
+                raise
         return outcome
 
     def _shared(self) -> Limiter | None:
@@ -128,18 +142,53 @@ class Job:
             self._limiter = self._config.bandwidth, self._config.limiter()
         return self._limiter[1]
 
-    def _measure(self, outcome: Outcome, *, failed: bool = False) -> None:
+    def _measure(
+        self,
+        outcome: Outcome,
+        names: Names,
+        catalogue: Catalogue | None = None,
+        *,
+        failed: bool = False,
+    ) -> None:
         path = self._path("metrics", self._config.metrics)
         elsewhere = len(outcome.elsewhere)
-        lost = len(outcome.problems) + len(outcome.errors) - elsewhere + failed
-        if path is None or (elsewhere and not (lost or outcome.reports)):
+        lost = len(outcome.errors) - elsewhere + failed
+        if path is None or (elsewhere and not (lost or outcome.problems or outcome.reports)):
             return  # the other run has the figures
         metrics = Metrics(path)
-        metrics.update(outcome.reports, problems=lost, elsewhere=bool(elsewhere))
+        places = [place for place, _, _ in self._config.places]
+        metrics.update(
+            outcome.reports,
+            problems=lost,
+            untried=[problem.device for problem in outcome.problems],
+            elsewhere=bool(elsewhere),
+            standing=self._standing(outcome, catalogue),
+            devices=names.devices(places),
+        )
         try:
             metrics.write()
         except CamsyncError as error:  # the footage is here: that is what counts
             self._output.warning(str(error))
+
+    def _standing(
+        self, outcome: Outcome, catalogue: Catalogue | None
+    ) -> dict[tuple[str, str], Standing]:
+        """Return how things stand with all channels, where some may not have been looked at."""
+        found: dict[tuple[str, str], Standing] = {}
+        if catalogue is None or not (outcome.all_problems or outcome.errors):
+            return found
+        wanted = {task.dest for task in self._config.tasks()}
+        with contextlib.suppress(CamsyncError):  # figures are no reason to lose a report
+            for dest in wanted.intersection(catalogue.destinations()):
+                for place, state in standing_of(catalogue.at(dest)):
+                    found[place] = state.joined(found.get(place))
+        return found
+
+    def _warn(self, text: str) -> None:
+        """Say what is worth knowing, and no failure."""
+        _log.warning("%s", text, extra={SAID: True})
+        if not self._quiet:
+            self._output.warning(text)
 
     def _reload(self) -> None:
         """Read the file again; what is wrong with it now does not end what was right before."""
@@ -156,11 +205,14 @@ class Job:
     def _announce(self, moment: dt.datetime) -> None:
         self._output.document({"event": "next", "at": stamp(moment)}, indent=None)
         if not self._quiet and not self._output.json:
-            self._output.note(f"next run {local_text(moment.astimezone())}")
+            self._output.note(f"next run {utc_text(moment)}")
 
     def _failed(self, error: Exception) -> None:
-        _log.info("a run failed", exc_info=error)
-        if not isinstance(error, CamsyncError):
+        if isinstance(error, CamsyncError):
+            _log.warning("%s", error, extra={SAID: True})
+            _log.debug("a run failed", exc_info=error)
+        else:
+            _log.error("a run failed", exc_info=error, extra={SAID: True})
             step = "please report it, with what -vv prints"
             name = type(error).__name__
             error = CamsyncError(f"unexpected {name}: {error}", next_step=step)
@@ -170,10 +222,23 @@ class Job:
             self._output.problem("error", error)
 
 
-def _both(show: OnEvent, hooks: Hooks) -> OnEvent:
+def standing_of(holdings: Holdings) -> Iterator[tuple[tuple[str, str], Standing]]:
+    """Yield how things stand with each channel of a destination."""
+    for known in holdings.channels():
+        counts = Counter(entry.state for entry in trouble_of(holdings, known))
+        state = Standing(
+            watermark=known.mark.watermark,
+            waiting=counts[State.FAILED],
+            quarantined=counts[State.QUARANTINED],
+        )
+        yield (str(known.device), str(known.channel)), state
+
+
+def _both(show: OnEvent, hooks: Hooks, named: Named) -> OnEvent:
     def on_event(event: SyncEvent) -> None:
-        if event.kind in _FILES:
-            _log.info("%s", event_line(event))
+        level = _LEVELS.get(event.kind)
+        if level is not None:
+            _log.log(level, "%s", event_line(event, named), extra={SAID: True})
         hooks(event)
         show(event)
 

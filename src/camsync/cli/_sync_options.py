@@ -184,7 +184,8 @@ _WHAT = (
         "--channel",
         multiple=True,
         metavar="ID",
-        help="Only this channel: its id, its name, or DEVICE/ID; can be repeated.  [default: all]",
+        help="Only this channel: its id (or 1,3 or 1-4), its name, or DEVICE/ID; can be repeated."
+        "  [default: all]",
     ),
     click.option(
         "--kind",

@@ -12,10 +12,10 @@ from .._cancel import CancelToken
 from .._time import utcnow
 from ..catalogue import Catalogue
 from ..download import Limiter
-from ..errors import AuthenticationError, CamsyncError, DestinationBusyError
+from ..errors import AuthenticationError, CamsyncError, Category, DestinationBusyError
 from ..sync import EventKind, Plan, Problem, Source, SyncEvent, SyncReport, make_plan, sync
 from ..sync._config import SyncConfig, Task
-from ._exit import FAILED, OK, code_for
+from ._exit import CODES, FAILED, OK, code_for
 from ._place import said_at
 from ._signals import Stop
 from ._sync_connections import Connections
@@ -52,7 +52,7 @@ class Outcome:
     @property
     def complete(self) -> bool:
         """Whether everything that could be had is here."""
-        done = all(report.complete for report in self.reports)
+        done = all(report.settled for report in self.reports)
         return done and not (self.all_problems or self.errors or self.stopped)
 
     @property
@@ -69,9 +69,25 @@ class Outcome:
     @property
     def only_elsewhere(self) -> bool:
         """Whether nothing is amiss but that another run is at work."""
-        done = all(report.complete for report in self.reports)
+        done = all(report.settled for report in self.reports)
         busy = bool(self.errors) and self.elsewhere == self.errors
         return busy and done and not (self.all_problems or self.stopped)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something has failed: not what waits, what a limit has left, or another run has."""
+        ended = any(report.failed or report.stopped_by for report in self.reports)
+        return ended or bool(self.all_problems) or self.elsewhere != self.errors
+
+    @property
+    def _busy(self) -> bool:
+        """Whether the only device there is has refused whatever was asked for, being busy."""
+        devices = {device for report in self.reports for device, _ in report.marks}
+        came = any(report.downloaded or report.found for report in self.reports)
+        found = [error for report in self.reports for error in report.errors]
+        busy = bool(found) and all(error.category is Category.BUSY for error in found)
+        others = self.problems or self.errors
+        return busy and not came and not others and len(devices) == 1
 
     def code(self, stop: Stop | None = None) -> int:
         """Return the exit code: the leaf's own if one error has stopped everything."""
@@ -81,6 +97,8 @@ class Outcome:
             return OK
         if self.only_elsewhere:
             return code_for(self.elsewhere[0][1])
+        if self._busy:
+            return CODES[Category.BUSY]
         ends = {code_for(each.stopped_by) for each in self.reports if each.stopped_by is not None}
         if len(ends) == 1:
             return ends.pop()
@@ -114,6 +132,37 @@ class _Budget:
         self.bytes += report.bytes
 
 
+def problem_event(error: CamsyncError, device: str = "") -> SyncEvent:
+    """Return what is told of an error; without a *device* it has ended more than that of one."""
+    return SyncEvent(
+        kind=EventKind.PROBLEM, at=utcnow(), device=device, error=error, message=error.message
+    )
+
+
+def _nobody(_event: SyncEvent) -> None:
+    """Tell nobody."""
+
+
+class _Told:
+    """Passes the events of a task on, and says what has ended it: hooks must hear of that, too."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._begun = False
+
+    def __call__(self, event: SyncEvent) -> None:
+        if event.kind in {EventKind.STARTED, EventKind.FINISHED}:
+            self._begun = event.kind is EventKind.STARTED
+        self._on_event(event)
+
+    def ended(self, dest: Path, error: CamsyncError) -> None:
+        """Tell what has ended the task, and that it has ended, if it was told that it has begun."""
+        self(problem_event(error))
+        if self._begun:
+            kind, message = EventKind.FINISHED, f"{dest}: {error.message}"
+            self(SyncEvent(kind=kind, at=utcnow(), error=error, message=message))
+
+
 class Run:
     """Goes through the tasks of a configuration, one after the other.
 
@@ -131,7 +180,7 @@ class Run:
         *,
         cancel: CancelToken,
         limiter: Limiter | None = None,
-        on_event: OnEvent | None = None,
+        on_event: OnEvent = _nobody,
     ) -> None:
         self._config = config
         self._connections = connections
@@ -149,9 +198,12 @@ class Run:
             if options is None:
                 self.outcome.stopped = _SPENT
                 continue
-            more = {**options, "bandwidth": self._limiter, "on_event": self._on_event}
-            report = self._task(task, sync, more)
+            told = _Told(self._on_event)
+            more = {**options, "bandwidth": self._limiter, "on_event": told}
+            report = self._task(task, sync, more, told)
             if report is not None:
+                if report.stopped_by is not None:
+                    told.ended(task.dest, report.stopped_by)
                 budget.spend(report)
                 self.outcome.reports.append(report)
         return self.outcome
@@ -164,8 +216,14 @@ class Run:
                 self.outcome.plans.append(plan)
         return self.outcome
 
-    def _task(self, task: Task, do: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-        """Do a task; None if it could not be begun."""
+    def _task(
+        self,
+        task: Task,
+        do: Callable[..., Any],
+        options: Mapping[str, Any],
+        told: _Told | None = None,
+    ) -> Any:
+        """Do a task; None if it could not be begun, or has come to no end of its own."""
         sources = [] if self._cancel.is_set() else self._sources(task)
         if not sources:
             return None
@@ -179,6 +237,8 @@ class Run:
             )
         except CamsyncError as error:
             self.outcome.errors.append((task.dest, error))
+            if told is not None and not isinstance(error, DestinationBusyError):
+                told.ended(task.dest, error)
             return None
         for problem in done.problems:
             if isinstance(problem.error, AuthenticationError):
@@ -206,12 +266,4 @@ class Run:
 
     def _problem(self, place: str, error: CamsyncError) -> None:
         self.outcome.problems.append(Problem(device=place, error=error))
-        if self._on_event is not None:
-            event = SyncEvent(
-                kind=EventKind.PROBLEM,
-                at=utcnow(),
-                device=place,
-                error=error,
-                message=error.message,
-            )
-            self._on_event(event)
+        self._on_event(problem_event(error, place))

@@ -12,8 +12,9 @@ import attrs
 
 from rich.progress import TaskID
 
+from .._cancel import CancelToken
 from .._time import utcnow
-from ..models import RecordingKey, Stage
+from ..models import Recording, RecordingKey, Stage
 from ..sync import EventKind, Problem, SyncEvent, SyncReport, Totals
 from ..sync._describe import event_json, problem_json, report_json
 from ._advice import words
@@ -37,28 +38,61 @@ def totals_text(totals: Totals) -> str:
     return f"{totals.files_done}/{totals.files_total} files, {amount}"
 
 
-def event_line(event: SyncEvent) -> str:
+Named = Callable[[str], str]
+"""What comes before the name of a camera: which recorder it is of, where there are several."""
+
+
+def unnamed(_device: str) -> str:
+    """Return nothing: there is but one recorder."""
+    return ""
+
+
+def event_line(event: SyncEvent, named: Named = unnamed) -> str:
     """Return an event as one line."""
-    what = title(event.recording) if event.recording is not None else _place(event)
-    return clean(": ".join(part for part in (event.kind.value, what, words(event.message)) if part))
+    parts = (event.kind.value, _what(event, named), words(event.message))
+    return clean(": ".join(part for part in parts if part))
 
 
-def _place(event: SyncEvent) -> str:
-    return f"{event.device} channel {event.channel}" if event.channel else event.device
+def _what(event: SyncEvent, named: Named) -> str:
+    if event.recording is not None:
+        return _titled(event.recording, named)
+    device = named(event.device) or event.device
+    return f"{device} channel {event.channel}" if event.channel else device
+
+
+def _titled(recording: Recording, named: Named) -> str:
+    return clean(f"{named(str(recording.key.device))} {title(recording)}".strip())
 
 
 @contextlib.contextmanager
-def showing(output: Output, *, quiet: bool) -> Iterator[OnEvent]:
-    """Give the function that shows events: JSON lines, bars, lines now and then, or nothing."""
+def showing(
+    output: Output, *, quiet: bool, named: Named = unnamed, cancel: CancelToken | None = None
+) -> Iterator[OnEvent]:
+    """Give the function that shows events: JSON lines, bars, lines now and then, or nothing.
+
+    What is given up because *cancel* is set has not failed, and is not shown as if it had.
+    """
+    with _shown(output, quiet=quiet, named=named) as show:
+
+        def on_event(event: SyncEvent) -> None:
+            stopped = cancel is not None and cancel.is_set()
+            if not (stopped and event.progress is not None):
+                show(event)
+
+        yield on_event
+
+
+@contextlib.contextmanager
+def _shown(output: Output, *, quiet: bool, named: Named) -> Iterator[OnEvent]:
     if output.json:
         yield lambda event: output.document(line_json(event), indent=None)
     elif quiet:
         yield _silent
     elif output.err.is_terminal:
-        with Bars(output).running() as on_event:
+        with Bars(output, named).running() as on_event:
             yield on_event
     else:
-        yield Lines(output)
+        yield Lines(output, named)
 
 
 def _silent(event: SyncEvent) -> None:
@@ -73,40 +107,51 @@ def line_json(event: SyncEvent) -> dict[str, Any]:
     return document
 
 
-def _remark(output: Output, event: SyncEvent) -> None:
+def _remark(output: Output, event: SyncEvent, named: Named) -> None:
     """Print what stays worth reading: the end of the run does not repeat it."""
+    what = _what(event, named)
     if event.error is not None:
-        what = title(event.recording) if event.recording is not None else _place(event)
-        output.problem(f"{event.kind.value}: {clean(what)}", event.error)
+        if what:  # else it has ended the whole run, whose end says it
+            output.problem(f"{event.kind.value}: {clean(what)}", event.error)
     elif event.kind in _TROUBLES:
-        output.note(event_line(event), "red")
+        output.note(event_line(event, named), "red")
     elif event.progress is not None and event.progress.stage is Stage.RETRY:
-        output.note(f"{title(event.progress.recording)}: {words(event.progress.message)}", "yellow")
+        what = _titled(event.progress.recording, named)
+        output.note(f"{what}: {words(event.progress.message)}", "yellow")
 
 
 class Lines:
     """Prints a line every few seconds, for log files and pipes."""
 
-    def __init__(self, output: Output, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        output: Output,
+        named: Named = unnamed,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._output = output
+        self._named = named
         self._clock = clock
         self._next = clock() + _PAUSE
 
     def __call__(self, event: SyncEvent) -> None:
         """Take one event."""
-        _remark(self._output, event)
+        _remark(self._output, event, self._named)
         if self._clock() < self._next or event.progress is None:
             return
         self._next = self._clock() + _PAUSE
-        current = f"{title(event.progress.recording)}: {event_text(event.progress)}"
+        what = _titled(event.progress.recording, self._named)
+        current = f"{what}: {event_text(event.progress)}"
         self._output.note(f"{totals_text(event.totals)}; {current}")
 
 
 class Bars:
     """Keeps a bar for each download on the terminal, and one for the whole run."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, named: Named = unnamed) -> None:
         self._output = output
+        self._named = named
         self._bars: dict[RecordingKey, TaskID] = {}
         self._display = bars_on(output.err)
 
@@ -118,7 +163,7 @@ class Bars:
             yield lambda event: self._show(event, whole)
 
     def _show(self, event: SyncEvent, whole: TaskID) -> None:
-        _remark(self._output, event)
+        _remark(self._output, event, self._named)
         if event.progress is not None:
             self._move(event)
         elif event.kind in _OVER and event.recording is not None:
@@ -137,7 +182,7 @@ class Bars:
         if key not in self._bars:
             if len(self._bars) >= _MOST_BARS:
                 return
-            name = title(progress.recording)
+            name = _titled(progress.recording, self._named)
             self._bars[key] = self._display.add_task(name, total=None, figures="")
         self._display.update(
             self._bars[key],
@@ -170,12 +215,12 @@ def outcome_json(outcome: Outcome, code: int) -> dict[str, Any]:
 
 
 def report_outcome(output: Output, outcome: Outcome, *, code: int, quiet: bool) -> None:
-    """Say what a run brought; *quiet* says nothing if all is well, or another run is at work.
+    """Say what a run brought; *quiet* says nothing unless something has failed.
 
     What went wrong with a device or a recording was said when it did, unless *quiet* was asked for.
     """
     output.document(outcome_json(outcome, code), indent=None)
-    if output.json or (quiet and (code == 0 or outcome.only_elsewhere)):
+    if output.json or (quiet and not outcome.troubled):
         return
     say = output.note if quiet else output.line
     for report in outcome.reports:
@@ -211,7 +256,7 @@ def show_ends(output: Output, outcome: Outcome, *, quiet: bool = False) -> None:
     for dest, error in outcome.errors:
         if not (quiet and (dest, error) in outcome.elsewhere):
             output.problem(f"error: {dest}", error)
-    if outcome.stopped:
+    if outcome.stopped and not quiet:
         output.note(f"not begun: {outcome.stopped}")
 
 

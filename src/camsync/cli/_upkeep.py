@@ -1,21 +1,22 @@
-"""``camsync reconcile``, ``prune`` and ``rearm``: keeping catalogue and disk in order."""
+"""``camsync reconcile``, ``rearm``, ``pin`` and ``forget``: keeping catalogue and disk in order."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._places import absolute
 from .._secret import Secret
-from .._typed import parse_length, parse_size
-from ..errors import ConfigurationError
+from ..errors import CancelledError, ConfigurationError
+from ..models import RecordingKey
 from ._exit import FAILED, OK
-from ._format import count_text, size_text
-from ._held import known, opened
+from ._format import count_text
+from ._held import chosen, known, opened
 from ._options import common_options, pass_output
 from ._output import Output
 from ._signals import Stop
@@ -25,15 +26,15 @@ from ._watch import in_time
 
 
 if TYPE_CHECKING:
-    from ..catalogue import Entry, Pruning, Reconciliation
+    from ..catalogue import Entry, Holdings, Reconciliation
 
 
 _STOPPING = "stopping; once more ends at once"
 _FOLDER = click.argument("folder", metavar="DIRECTORY")
 
 
-def _held(function: Any) -> Any:
-    """Add what all three take."""
+def of_a_folder(function: Any) -> Any:
+    """Add what all of them take."""
     return decorate(
         function, (_FOLDER, config_option, catalogue_option, common_options, pass_output)
     )
@@ -45,7 +46,7 @@ def _held(function: Any) -> Any:
     "--repair", is_flag=True, help="Have recordings whose file was changed fetched again, too."
 )
 @click.option("--forget", is_flag=True, help="The disk is gone for good: fetch again what it held.")
-@_held
+@of_a_folder
 def reconcile(
     output: Output,
     folder: str,
@@ -65,15 +66,15 @@ def reconcile(
     within the folder is found. No file is changed or deleted. The exit code is 1 if the two differ.
     Where no file is left at all, the disk may not be mounted: only --forget believes it.
     """  # noqa: D301 - click reads \b as "do not wrap"
-    with _stoppable(output) as stop, opened(catalogue, config) as book:
+    with stoppable(output) as stop, opened(catalogue, config) as book:
         holdings = known(book, folder)
         with holdings.lock():
             found = holdings.reconcile(deep=deep, repair=repair, forget=forget, cancel=stop)
     output.document(_reconciled(found, repair=repair))
     again = "are fetched again" if repair else "--repair has them fetched again"
-    _list(output, found.missing, "missing: fetched again by the next run")
-    _list(output, found.changed, f"changed: {again}")
-    _list(output, found.adopted, "moved: found again")
+    list_entries(output, found.missing, "missing: fetched again by the next run")
+    list_entries(output, found.changed, f"changed: {again}")
+    list_entries(output, found.adopted, "moved: found again")
     for path in found.unknown:
         output.line(f"unknown: {path}")
     for path in found.parts:
@@ -86,12 +87,14 @@ def reconcile(
     return OK if found.clean else FAILED
 
 
-def _list(output: Output, entries: Iterable[Entry], what: str) -> None:
+def list_entries(output: Output, entries: Iterable[Entry], what: str) -> None:
+    """Say of each file what became of it."""
     for entry in entries:
         output.line(f"{entry.path}: {what}")
 
 
-def _paths(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def paths_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Return entries as JSON."""
     return [{"key": entry.key.uri, "path": str(entry.path)} for entry in entries]
 
 
@@ -100,9 +103,9 @@ def _reconciled(found: Reconciliation, *, repair: bool) -> dict[str, Any]:
         "clean": found.clean,
         "checked": found.checked,
         "repair": repair,
-        "missing": _paths(found.missing),
-        "changed": _paths(found.changed),
-        "adopted": _paths(found.adopted),
+        "missing": paths_of(found.missing),
+        "changed": paths_of(found.changed),
+        "adopted": paths_of(found.adopted),
         "unknown": [str(path) for path in found.unknown],
         "parts": [str(path) for path in found.parts],
         "unreadable": [str(path) for path in found.unreadable],
@@ -110,68 +113,7 @@ def _reconciled(found: Reconciliation, *, repair: bool) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--keep", metavar="LENGTH", help="Delete what ended longer ago: 30d.")
-@click.option("--max-bytes", metavar="SIZE", help="Delete the oldest until this is enough: 500G.")
-@click.option("--yes", is_flag=True, help="Delete; without it, only say what would be deleted.")
-@_held
-def prune(
-    output: Output,
-    folder: str,
-    config: str | None,
-    catalogue: Secret | None,
-    keep: str | None,
-    max_bytes: str | None,
-    yes: bool,
-) -> int:
-    """Delete old footage that camsync has fetched; only with --yes, else it says what it would do.
-
-    \b
-    camsync prune footage/ --keep 30d
-    camsync prune footage/ --max-bytes 500G --yes
-
-    Only files are deleted that camsync has written and that nobody has changed since. What was
-    pruned is not fetched again. The exit code is 1 if a file could not be deleted.
-    """  # noqa: D301 - click reads \b as "do not wrap"
-    limits = _limits(keep, max_bytes)
-    with _stoppable(output), opened(catalogue, config) as book:
-        holdings = known(book, folder)
-        with holdings.lock() if yes else contextlib.nullcontext():
-            found = holdings.prune(dry_run=not yes, **limits)
-    output.document(_pruned(found))
-    verb = "would be deleted" if found.dry_run else "deleted"
-    _list(output, found.deleted, verb)
-    for entry, reason in found.kept:
-        output.line(f"{entry.path}: kept, it {reason}")
-    summary = f"{count_text(len(found.deleted), 'file')}, {size_text(found.bytes)} {verb}"
-    output.line(f"{summary}; {size_text(found.left)} left")
-    if found.dry_run and found.deleted:
-        output.line("nothing was deleted: --yes does it")
-    return FAILED if found.kept and not found.dry_run else OK
-
-
-def _limits(keep: str | None, max_bytes: str | None) -> dict[str, Any]:
-    if keep is None and max_bytes is None:
-        msg = "nothing says what is to be deleted"
-        raise ConfigurationError(msg, next_step="give --keep 30d or --max-bytes 500G")
-    length: dt.timedelta | None = None if keep is None else parse_length(keep)
-    return {"keep": length, "max_bytes": None if max_bytes is None else parse_size(max_bytes)}
-
-
-def _pruned(found: Pruning) -> dict[str, Any]:
-    return {
-        "dry_run": found.dry_run,
-        "deleted": _paths(found.deleted),
-        "kept": [
-            {"key": entry.key.uri, "path": str(entry.path), "reason": reason}
-            for entry, reason in found.kept
-        ],
-        "bytes": found.bytes,
-        "left": found.left,
-    }
-
-
-@click.command()
-@_held
+@of_a_folder
 def rearm(output: Output, folder: str, config: str | None, catalogue: Secret | None) -> int:
     """Let the next run try again what has failed, quarantined recordings included.
 
@@ -185,10 +127,96 @@ def rearm(output: Output, folder: str, config: str | None, catalogue: Secret | N
     return OK
 
 
+@click.command()
+@_FOLDER
+@click.argument("what", metavar="KEY|FILE...", nargs=-1, required=True)
+@click.option("--off", is_flag=True, help="Do not protect them any more.")
+@config_option
+@catalogue_option
+@common_options
+@pass_output
+def pin(
+    output: Output,
+    folder: str,
+    what: tuple[str, ...],
+    config: str | None,
+    catalogue: Secret | None,
+    off: bool,
+) -> int:
+    """Keep some recordings for ever: 'camsync prune' leaves them alone.
+
+    \b
+    camsync pin footage/ footage/Cam01-gate/Cam01-gate_20260926_080000.mp4
+    camsync pin footage/ hik://DS123/101/20260926T000000Z/00000000214000000 --off
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    with opened(catalogue, config) as book:
+        holdings = known(book, folder)
+        entries = _entries(holdings, what)
+        for entry in entries:
+            holdings.pin(entry.key, not off)
+    output.document({"pinned": not off, "recordings": paths_of(entries)})
+    list_entries(output, entries, "not pinned any more" if off else "pinned")
+    return OK
+
+
+def _entries(holdings: Holdings, wanted: Sequence[str]) -> list[Entry]:
+    """Return what is meant, by key or by file.
+
+    Raises:
+        ConfigurationError: The catalogue does not know one of them.
+    """
+    from ..catalogue import State
+
+    keys = {text: RecordingKey.parse(text) for text in wanted if "://" in text}
+    known_keys = holdings.find(list(keys.values()))
+    found = {text: known_keys[key] for text, key in keys.items() if key in known_keys}
+    files = {_below(holdings.dest, text): text for text in wanted if text not in keys}
+    for entry in holdings.entries(states=[State.VERIFIED]) if files else ():
+        text = files.get(entry.path)
+        if text is not None:
+            found[text] = entry
+    strangers = [text for text in wanted if text not in found]
+    if strangers:
+        msg = f"the catalogue has no {', '.join(strangers)} of {holdings.dest}"
+        step = "name a file below the folder, or a key: camsync search --keys shows them"
+        raise ConfigurationError(msg, next_step=step)
+    return [found[text] for text in wanted]
+
+
+def _below(dest: Path, text: str) -> PurePosixPath | None:
+    """Return the path of a file as the catalogue has it."""
+    for path in (absolute(Path(text).expanduser()), dest / text):
+        with contextlib.suppress(ValueError):
+            return PurePosixPath(path.relative_to(dest).as_posix())
+    return None
+
+
+@click.command()
+@of_a_folder
+def forget(output: Output, folder: str, config: str | None, catalogue: Secret | None) -> int:
+    """Forget a folder that was a slip, so that 'camsync status' does not show it any more.
+
+    \b
+    camsync forget footgae/
+
+    Only of a folder of which no recording is known. No file is deleted.
+    """  # noqa: D301 - click reads \b as "do not wrap"
+    with opened(catalogue, config) as book:
+        (dest,) = chosen(book, [folder])
+        book.forget(dest)
+    output.document({"forgotten": str(dest)})
+    output.line(f"{dest}: forgotten")
+    return OK
+
+
 @contextlib.contextmanager
-def _stoppable(output: Output) -> Iterator[Stop]:
+def stoppable(output: Output) -> Iterator[Stop]:
+    """Let Ctrl-C and SIGTERM end the block, with the exit code that the signal asks for."""
     with Stop(output, _STOPPING) as stop, in_time(stop):
-        yield stop
-
-
-COMMANDS: Sequence[click.Command] = (reconcile, prune, rearm)
+        try:
+            yield stop
+        except CancelledError as error:
+            if not stop.is_set():
+                raise
+            output.error(error)
+            raise click.exceptions.Exit(stop.code) from error

@@ -5,6 +5,8 @@ the hour that clocks repeat in autumn nor a second recorder with a camera 1 can 
 it. Files without the mark are judged by start and length. The bytes of an original cannot be
 marked: there the digest is a part of the file's name. Its size proves nothing, because recorders
 cut their files at a fixed size; under a name that the caller has chosen, nothing does.
+
+Who keeps a catalogue knows more: see `Former`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from pathlib import Path
 
 import attrs
 
+from .._cancel import CancelToken
 from ..errors import CorruptMediaError
 from ..models import Downloaded, Recording
+from ._aside import digest_of
 from ._boxes import read_mp4
 from ._files import disk_errors
 from ._paths import EXTENSIONS, Names, key_digest
@@ -35,26 +39,91 @@ def mark(recording: Recording) -> str:
 
 
 @attrs.frozen(kw_only=True)
+class Former:
+    """A file that was complete once: what somebody who kept book of it knows.
+
+    Mark, size and length do not show that a file was damaged. So one that has its name counts only
+    if it is that file, byte for byte, as far as its digest is known; or, where the recording has
+    become longer, only if it is larger: then a run was killed before it could note it.
+
+    Attributes:
+        size: The bytes that it had, or None.
+        sha256: Its digest, or empty when it was never read.
+        short: The recording has become longer since.
+        replace: What stands there is known to be short or damaged, and may be replaced whatever it
+            looks like.
+    """
+
+    path: Path
+    size: int | None
+    sha256: str = ""
+    short: bool = False
+    replace: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Shelf:
     """The places for one recording, and what stands there.
 
     Attributes:
         extension: The extension that the container asks for.
         as_mp4: Whether MP4 files of our own are looked for, or originals.
+        former: What is known of a file that was fetched before, if anything is.
+        cancel: Ends the reading of a large file.
     """
 
     recording: Recording
     names: Names
     extension: str
     as_mp4: bool
+    former: Former | None = None
+    cancel: CancelToken | None = None
 
     def find(self) -> Downloaded | None:
         """Return the file that holds this whole recording, if one does."""
         for path in self._places():
-            found = self.recognise(path)
-            if found is not None and self.is_whole(found):
+            found = self.complete(path)
+            if found is not None:
                 return found
         return None
+
+    def complete(self, path: Path) -> Downloaded | None:
+        """Describe the file at *path* if it holds all of this very recording.
+
+        Raises:
+            DestinationError: The file cannot be read.
+            CancelledError: The run is to end.
+        """
+        found = self.recognise(path)
+        return self._trusted(found) if found is not None and self.is_whole(found) else None
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether the file at *path* is some of this recording, or what has become of it.
+
+        Raises:
+            DestinationError: The file cannot be read.
+        """
+        former = self.former
+        spoilt = former is not None and former.replace and former.path == path
+        return spoilt or self.recognise(path) is not None
+
+    def _trusted(self, found: Downloaded) -> Downloaded | None:
+        """Compare a file with what is known of it: return it, with its digest if it was read."""
+        former = self.former
+        if former is None or former.path != found.path:
+            return found
+        if former.short:
+            larger = former.size is not None and found.size > former.size
+            return attrs.evolve(found, sha256=self._digest(found.path)) if larger else None
+        if found.size != former.size:
+            return None
+        if former.sha256 and self._digest(found.path) != former.sha256:
+            return None
+        return attrs.evolve(found, sha256=former.sha256)
+
+    def _digest(self, path: Path) -> str:
+        with disk_errors(path), path.open("rb") as file:
+            return digest_of(file, self.cancel)
 
     def choose(self, extension: str) -> Iterator[Path]:
         """Yield the paths that may be used for this recording, best first."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -23,10 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from .._cancel import CancelToken, check_cancelled
+from .._cancel import CancelToken
 from .._words import size_text
 from ..errors import CamsyncError, DestinationError, DiskFullError
-from ._aside import Aside, Look, Seen
+from ._aside import Aside, Look, Seen, digest_of
 
 
 if sys.platform != "win32":  # pragma: no branch - Windows has no fcntl
@@ -42,8 +41,6 @@ _OLD = 3600.0
 _TRIES = 20
 _PART = re.compile(r"\..+\.(?:mp4|mpg|mpeg|ps|ts)\.[0-9a-f]{8}\.part", re.IGNORECASE | re.DOTALL)
 """What `_create` calls its files."""
-
-_BLOCK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -264,12 +261,8 @@ class PartFile:
         seen = self.seen()
         if seen is not None and seen.digest is not None:
             return seen.digest
-        summed = hashlib.sha256()
         with disk_errors(self.final), self.stream() as file:
-            while block := file.read(_BLOCK):
-                check_cancelled(cancel)
-                summed.update(block)
-        return summed.hexdigest()
+            return digest_of(file, cancel)
 
     def place(self, path: Path, *, replace: bool = False) -> None:
         """Give the file the final name *path*, durably, in the folder that it is in.

@@ -70,6 +70,8 @@ class Job:
             names=self._names(),
             extension="mp4" if self._as_mp4 else EXTENSIONS.get(recording.container, "mpg"),
             as_mp4=self._as_mp4,
+            former=options.former,
+            cancel=options.cancel,
         )
         existing = shelf.find()
         if existing is not None:
@@ -91,7 +93,7 @@ class Job:
     def _free_place(self, shelf: Shelf) -> Path:
         """Return a path that may be used, before anything is fetched in vain."""
         for path in shelf.choose(shelf.extension):
-            if not os.path.lexists(path) or shelf.recognise(path):
+            if not os.path.lexists(path) or shelf.may_replace(path):
                 return path
         raise _taken(path)
 
@@ -219,11 +221,11 @@ class Job:
             try:
                 part.place(path)
             except FileExistsError:
-                found = shelf.recognise(path)
-                if found is not None and shelf.is_whole(found):
+                found = shelf.complete(path)
+                if found is not None:
                     keep(path)
                     return found
-                if found is None:
+                if not shelf.may_replace(path):
                     continue
                 part.place(path, replace=True)
             return self._downloaded(path, size, sha256, verdict)

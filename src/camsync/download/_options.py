@@ -17,6 +17,7 @@ from .._retry import RetryPolicy
 from .._words import kind_of
 from ..errors import ConfigurationError, MissingExtraError
 from ..models import Progress, Recording, RecordingKey
+from ._existing import Former
 from ._layout import DEFAULT, Layout
 from ._paths import Container, is_file_name
 
@@ -112,6 +113,7 @@ class Options:
     Attributes:
         camera: The name of the recording's camera, or a function that gives it, for hosts that
             bind it once and for all; None makes it from the channel's number and its name.
+        former: What the caller knows of a file of the recording that was fetched before.
     """
 
     dest: Path = attrs.field(converter=_as_path)
@@ -124,6 +126,7 @@ class Options:
     allow_in_progress: bool = False
     layout: Layout | None = attrs.field(default=None, converter=_as_layout)
     camera: str | CameraOf | None = None
+    former: Former | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.layout is not None and self.is_file:

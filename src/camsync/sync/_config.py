@@ -152,11 +152,12 @@ class SyncConfig:
                 of the file.
 
         Raises:
-            ConfigurationError: There is no such file, or it cannot be used: it says where and why.
-            ExposedStoreError: Other users can change the file.
+            ConfigurationError: There is no such file, other users can change it, or it cannot be
+                used: it says where and why.
         """
         found = cls.find() if path is None else absolute(path)
-        config = cls.of(read_document(found), path=found)
+        looked = (absolute(NAME),) if path is None else ()
+        config = cls.of(read_document(found, looked=looked), path=found)
         return config if more is None else config.but(more)
 
     @staticmethod

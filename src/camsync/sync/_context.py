@@ -12,6 +12,7 @@ import attrs
 
 from .._rate import Rate
 from .._time import utcnow
+from .._words import size_text
 from ..errors import CamsyncError
 from ..models import Downloaded, Failed, Progress, Recording, RecordingKey, Stage
 from ._books import Books
@@ -57,37 +58,53 @@ class Allowance:
 
     def __init__(self, files: int | None, size: int | None) -> None:
         self._files = files
-        self._size = size
+        self._size = self._most = size
+        self._unsized = 0
         self._lock = threading.Lock()
         self.reason = ""
 
-    @property
-    def spent(self) -> bool:
-        """Whether nothing more fits, however small."""
+    def may_fit_later(self, recording: Recording) -> bool:
+        """Whether *recording*, for which `take` had no room, is not too large as such."""
         with self._lock:
-            return self._files == 0 or (self._size is not None and self._size <= 0)
+            return self._files == 0 or (self._size is not None and _size_of(recording) == 0)
 
-    def take(self, recording: Recording) -> bool:
-        """Take what *recording* needs; False if that is more than is left."""
-        needed = recording.size or recording.size_hint or 0
+    def take(self, recording: Recording) -> str:
+        """Take what *recording* needs; return why not, if that is more than is left."""
+        needed = _size_of(recording)
         with self._lock:
-            if self._files == 0:
-                self.reason = "as many files were fetched as max_files allows"
-                return False
-            if self._size is not None and (self._size <= 0 or self._size < needed):
-                self.reason = "as many bytes were fetched as max_bytes allows"
-                return False
-            self._files = None if self._files is None else self._files - 1
-            self._size = None if self._size is None else self._size - needed
-            return True
+            objection = self._objection(needed)
+            if not objection:
+                self._files = None if self._files is None else self._files - 1
+                self._size = None if self._size is None else self._size - needed
+                self._unsized += not needed
+            return objection
+
+    def _objection(self, needed: int) -> str:
+        if self._files == 0:
+            return "as many files were fetched as max_files allows"
+        if self._size is None or self._most is None:
+            return ""
+        if needed > self._most:
+            sizes = f"{size_text(needed)}, {size_text(self._most)}"
+            return f"a recording alone is larger than max_bytes allows ({sizes})"
+        # Of several that nobody knows the size of, each could take all that is left.
+        if self._size <= 0 or self._size < needed or (not needed and self._unsized):
+            return "as many bytes were fetched as max_bytes allows"
+        return ""
 
     def settle(self, recording: Recording, size: int | None) -> None:
         """Correct what was taken by what has come: *size* bytes, or nothing at all (None)."""
         with self._lock:
             if size is None and self._files is not None:
                 self._files += 1
+            self._unsized -= not _size_of(recording)
             if self._size is not None:
-                self._size += (recording.size or recording.size_hint or 0) - (size or 0)
+                self._size += _size_of(recording) - (size or 0)
+
+
+def _size_of(recording: Recording) -> int:
+    """Return how many bytes are announced; 0 if nobody knows."""
+    return recording.size or recording.size_hint or 0
 
 
 @attrs.define(kw_only=True)
@@ -102,6 +119,7 @@ class Tally:
         factory=lambda: {verdict: [] for verdict in Verdict}
     )
     begun: set[RecordingKey] = attrs.field(factory=set)
+    elsewhere: list[RecordingKey] = attrs.field(factory=list)
     items: list[PlanItem] = attrs.field(factory=list)
 
 
@@ -204,15 +222,12 @@ class Context:
                 message=f"{item.key} is not on the device any more, and was never fetched",
             )
 
-    def vanished(self, recording: Recording) -> None:
-        """Note that a recording was overwritten before its turn came."""
-        self._counter.settled(recording.key)
-        self.judged(PlanItem(key=recording.key, verdict=Verdict.GONE))
-
     def elsewhere(self, key: RecordingKey) -> None:
         """Note that another worker, of another process or machine, has the recording."""
         self._counter.settled(key)
-        self.begun(key)
+        with self._lock:
+            self.tally.begun.add(key)
+            self.tally.elsewhere.append(key)
 
     def begun(self, key: RecordingKey) -> None:
         """Note that a recording was begun."""

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import re
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import attrs
 
 from .._private import TO_READ, read_private
 from ..catalogue._mistyped import STEP, mistyped
-from ..errors import ConfigurationError, MissingExtraError
+from ..errors import ConfigurationError, CredentialError, ExposedStoreError, MissingExtraError
 
 
 _SECRET = re.compile(
@@ -83,15 +83,18 @@ def _title(table: str, number: int) -> str:
     return f"[{table}]" if table else ""
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, *, looked: Sequence[Path] = ()) -> Document:
     """Read a TOML file.
 
+    Args:
+        looked: Where else it was looked for.
+
     Raises:
-        ConfigurationError: There is none, it is no TOML, or there is a secret in it.
-        ExposedStoreError: Other users can change it: what it names is run and written.
+        ConfigurationError: There is none, it cannot be read or is no TOML, there is a secret in it,
+            or other users can change it: what it names is run and written.
         MissingExtraError: This Python cannot read TOML.
     """
-    found = _document(path, _reader())
+    found = _document(path, _reader(), [*looked, path])
     if isinstance(found, Document):
         return found
     message, step = found
@@ -106,12 +109,15 @@ def _reader() -> Any:
     raise MissingExtraError.for_extra(extra, "a configuration file")
 
 
-def _document(path: Path, reader: Any) -> Document | Refusal:
+def _document(path: Path, reader: Any, looked: Sequence[Path]) -> Document | Refusal:
     """Read the file. What is wrong is returned: the frames of an error must not show a secret."""
-    content = read_private(path, others=TO_READ)
+    try:
+        content = read_private(path, others=TO_READ)
+    except CredentialError as error:
+        return _unsafe(path, error)
     if content is None:
         return (
-            f"there is no {path}",
+            f"there is no {' and no '.join(map(str, looked))}",
             "name the file: --config FILE; or give URLs and --to DIRECTORY",
         )
     try:
@@ -126,6 +132,14 @@ def _document(path: Path, reader: Any) -> Document | Refusal:
         return f"{path} is nested too deeply", "it needs two levels at most"
     document = Document(name=path.name, folder=path.parent, values=values, text=text)
     return document if guilty is None else _refusal(document, guilty)
+
+
+def _unsafe(path: Path, error: CredentialError) -> Refusal:
+    """Say why a file is not read: in the words of a file of commands, not of one of passwords."""
+    if isinstance(error, ExposedStoreError) and "other users can" in error.message:
+        return f"{error.message}: it says what is run and written", f"run: chmod go-w {path}"
+    foreign = isinstance(error, ExposedStoreError)
+    return error.message, (error.next_step or "") if foreign else "name another file"
 
 
 def _refusal(document: Document, guilty: tuple[str, ...]) -> Refusal:

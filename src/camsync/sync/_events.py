@@ -12,7 +12,8 @@ from ._values import EventKind, SyncEvent
 _log = logging.getLogger("camsync.sync")
 _POLL = 0.1
 _LAGGING = 100
-"""Events in the queue from which on progress is dropped: a slow display must not eat memory."""
+"""Events in the queue from which on progress is dropped: a slow display must not eat memory. Nor
+does it hold up a run that has been ended."""
 
 
 class Pump:
@@ -44,8 +45,8 @@ class Pump:
             raise event
         if event is None or self._on_event is None:
             return
-        behind = self._context.events.qsize() > _LAGGING
-        if behind and event.kind is EventKind.PROGRESS:
+        late = self._context.events.qsize() > _LAGGING or self._context.halt.is_set()
+        if late and event.kind is EventKind.PROGRESS:
             return
         try:
             self._on_event(event)

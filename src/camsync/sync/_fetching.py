@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import threading
 import time
 
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 
-from .._cancel import check_cancelled
+from .._cancel import cancelled_by, check_cancelled
 from ..download import require_space, writable
 from ..errors import (
     CamsyncError,
@@ -20,7 +22,6 @@ from ..errors import (
     DestinationError,
     DiskFullError,
     RecordingInProgressError,
-    RecordingNotFoundError,
 )
 from ..models import Channel, Downloaded, Progress, Recording, RecordingKey
 from ..provider import Provider
@@ -61,7 +62,8 @@ class Fetching:
         self._provider = provider
         self._workers = workers
         self._queue: deque[tuple[Channel, Recording]] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._busy = 0
         self._over = False
         self._in_a_row = 0
         self._fetched = 0
@@ -82,29 +84,46 @@ class Fetching:
 
     def _work(self) -> None:
         try:
-            while (task := self._next()) is not None:
-                self._one(*task)
+            with cancelled_by(self._context.halt):
+                while (task := self._next()) is not None:
+                    try:
+                        self._one(*task)
+                    finally:
+                        with self._lock:
+                            self._busy -= 1
+                            self._lock.notify_all()
         except BaseException as error:  # noqa: BLE001 - a bug ends the run in the caller's thread
             self._context.halt.stop("an internal error")
             self._context.events.put(error)
 
     def _next(self) -> tuple[Channel, Recording] | None:
-        """Take the next that fits into what may still be fetched; what is too large for it is left."""
+        """Take the next that fits into what may still be fetched; what is too large for it is left.
+
+        What others are fetching may fail, or be here already, and then gives back what it took.
+        """
         allowance, halt = self._context.allowance, self._context.halt
-        while True:
-            with self._lock:
-                if self._over or not self._queue or halt.is_set():
+        with self._lock:
+            while self._queue and not self._over and not halt.is_set():
+                recording = self._queue[0][1]
+                objection = allowance.take(recording)
+                if not objection:
+                    self._busy += 1
+                    return self._queue.popleft()
+                may_fit = allowance.may_fit_later(recording)
+                if may_fit and self._busy:
+                    self._lock.wait(_POLL)
+                    continue
+                allowance.reason = objection
+                if may_fit:
                     return None
-                task = self._queue.popleft()
-            if allowance.take(task[1]):
-                return task
-            if allowance.spent:
-                return None
+                self._queue.popleft()
+        return None
 
     def _one(self, channel: Channel, recording: Recording) -> None:
         context, key = self._context, recording.key
         if not context.books.lease(key):
             context.elsewhere(key)
+            context.allowance.settle(recording, None)
             return
         context.begun(key)
         size: int | None = None
@@ -112,12 +131,12 @@ class Fetching:
             context.tree.check()
             file = self._fetch(channel, recording)
             context.tree.check()
-            size = 0 if file.existing else file.size
+            size = None if file.existing else file.size
             context.books.verified(file)
             context.done(file)
             self._lucky()
         except CancelledError:
-            context.books.holdings.release(key)
+            context.books.release(key)
             context.back(key)
         except CamsyncError as error:
             self._failed(recording, error)
@@ -137,23 +156,32 @@ class Fetching:
             timezone=options.download.timezone,
             retry=options.download.retry,
             min_free=options.download.min_free,
+            entry=context.books.holdings.find([recording.key]).get(recording.key),
         )
         if options.executor is None:
             return fetch(job, _Pulse(context), context.halt)
         try:
             return self._elsewhere(options.executor.submit(fetch, job))
         except RuntimeError as error:  # shut down, or broken: a worker was killed
-            msg = f"the executor cannot be used any more: {str(error) or type(error).__name__}"
-            raise _ExecutorGoneError(msg, next_step="make a new one and sync again") from error
+            raise _gone(str(error) or type(error).__name__) from error
 
     def _elsewhere(self, future: Future[Downloaded]) -> Downloaded:
         """Wait for a worker that cannot tell how it goes; one that has begun cannot be stopped."""
         pulse = _Pulse(self._context)
-        while not wait([future], timeout=_POLL).done:
+        while not future.done():
+            # Not wait(): of a future that the executor has dropped it never hears.
+            with contextlib.suppress(
+                concurrent.futures.TimeoutError, concurrent.futures.CancelledError
+            ):
+                future.exception(_POLL)
             pulse.beat()
             if self._context.halt.is_set() and future.cancel():
                 check_cancelled(self._context.halt)
-        return future.result()
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError as error:
+            reason = "it has dropped what it was given"
+            raise _gone(reason) from error
 
     def _failed(self, recording: Recording, error: CamsyncError) -> None:
         """Decide whose fault it was: the recording's, the device's, the account's, or the disk's."""
@@ -173,15 +201,12 @@ class Fetching:
             self._give_back(key)
         else:
             context.books.failed(key, error)
-            if isinstance(error, RecordingNotFoundError):
-                context.vanished(recording)
-            else:
-                context.failed(recording, error)
+            context.failed(recording, error)
             self._unlucky_one(key, error)
 
     def _give_back(self, key: RecordingKey) -> None:
         """Leave a recording for the next run, as if it had not been begun."""
-        self._context.books.holdings.release(key)
+        self._context.books.release(key)
         self._context.back(key)
 
     def _ends_the_run(self, error: CamsyncError) -> bool:
@@ -238,6 +263,11 @@ class Fetching:
 
 class _ExecutorGoneError(ConfigurationError):
     """The caller's executor takes no more work, or has lost its workers."""
+
+
+def _gone(reason: str) -> _ExecutorGoneError:
+    msg = f"the executor cannot be used any more: {reason}"
+    return _ExecutorGoneError(msg, next_step="make a new one and sync again")
 
 
 class _Pulse:

@@ -11,6 +11,8 @@ import secrets
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -21,16 +23,46 @@ from ..models import RecordingKey
 from ._values import SyncReport
 
 
-_LABELS = ("device", "channel")
+_LABELS = ("device", "channel", "profile")
 _TOTAL = "_total"
 _END = "# EOF"
 _LONGEST = 16 * 1024 * 1024
 _SAMPLE = re.compile(
-    r'([a-z_]+)(?:\{device="((?:[^"\\]|\\.)*)",channel="((?:[^"\\]|\\.)*)"\})? (\S+)'
+    r'([a-z_]+)(?:\{device="((?:[^"\\]|\\.)*)",channel="((?:[^"\\]|\\.)*)"'
+    r'(?:,profile="((?:[^"\\]|\\.)*)")?\})? (\S+)'
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
 Labels = tuple[str, ...]
+"""Device, channel, and, only where no device is known, what the user calls the source."""
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """How things stand with a channel, by the catalogue.
+
+    Attributes:
+        watermark: None when it was never searched.
+        waiting: Recordings that failed and wait for the next try.
+        quarantined: Recordings that failed too often.
+    """
+
+    watermark: dt.datetime | None
+    waiting: int = 0
+    quarantined: int = 0
+
+    def joined(self, other: Standing | None) -> Standing:
+        """Return the worse of both: a channel may go to two destinations."""
+        if other is None:
+            return self
+        marks = [each.watermark for each in (self, other) if each.watermark is not None]
+        return Standing(
+            watermark=min(marks, default=None),
+            waiting=self.waiting + other.waiting,
+            quarantined=self.quarantined + other.quarantined,
+        )
 
 
 @attrs.frozen
@@ -83,6 +115,7 @@ FAMILIES = (
 _BY_SAMPLE: Mapping[str, Family] = {family.sample: family for family in FAMILIES}
 _LASTING = frozenset({FILES, BYTES, FAILED, PROBLEMS, GONE, SUCCESS})
 """What goes on from run to run; the others say how things stand now."""
+_STANDING = frozenset({LAG, WAITING, QUARANTINED})
 
 
 class Metrics:
@@ -102,35 +135,93 @@ class Metrics:
         self.path = absolute(path)
         self._clock = clock
         self._values = {(family, labels): value for family, labels, value in _read(self.path)}
+        self._devices: Mapping[str, str] = {}
 
     def update(
-        self, reports: Iterable[SyncReport], *, problems: int = 0, elsewhere: bool = False
+        self,
+        reports: Iterable[SyncReport],
+        *,
+        problems: int = 0,
+        untried: Iterable[str] = (),
+        elsewhere: bool = False,
+        standing: Mapping[tuple[str, str], Standing] = _NOTHING,
+        devices: Mapping[str, str] = _NOTHING,
     ) -> None:
         """Take the reports of one run into account.
 
         Args:
-            problems: How many devices could not be tried at all.
+            problems: How many errors concern no device.
+            untried: What the user calls the sources that could not be tried at all.
             elsewhere: Whether another run is at work on a part of the channels: their figures stay.
+            standing: How things stand with all channels, by the catalogue. It counts for those that
+                the run could not look at: what nobody has looked at must not vanish.
+            devices: The device, by its serial number, of a profile or a URL, as far as is known.
         """
-        reports = tuple(reports)
-        own = {labels for report in reports for labels in _channels(report)}
-        for family, labels in list(self._values):
-            if family not in _LASTING and (labels in own or not elsewhere):
-                del self._values[family, labels]
+        reports, lost = tuple(reports), tuple(untried)
+        self._devices = dict(devices)
+        trouble = problems or lost or elsewhere or any(each.problems for each in reports)
+        self._keep(reports, standing, everything=bool(trouble))
         for report in reports:
             self._add(report)
-        self._count(PROBLEMS, ("", ""), problems)
-        self._run(reports, complete=not problems and all(each.complete for each in reports))
+        self._count(PROBLEMS, _nowhere(), problems)
+        for source in lost:
+            self._count(PROBLEMS, self._source(source))
+        failed = problems or lost
+        self._run(reports, complete=not failed and all(each.complete for each in reports))
+
+    def _keep(
+        self,
+        reports: tuple[SyncReport, ...],
+        standing: Mapping[tuple[str, str], Standing],
+        *,
+        everything: bool,
+    ) -> None:
+        """Forget how things stood; of what was not looked at only if nothing has gone wrong.
+
+        A channel that is not looked at although all is well is not wanted any more.
+        """
+        own = {labels for report in reports for labels in _channels(report)}
+        known = {labels for family, labels in self._values if family in _STANDING}
+        found = {_place(*channel): state for channel, state in standing.items()}
+        kept = ((known or found.keys()) - own) if everything else frozenset()
+        since = self._since_last()
+        for family, labels in list(self._values):
+            if family not in _LASTING and labels not in kept:
+                del self._values[family, labels]
+        for labels in kept:
+            self._stand(labels, found.get(labels), since)
+
+    def _since_last(self) -> float:
+        end = self._values.get((RUN_END, ()))
+        return 0.0 if end is None else max(self._clock().timestamp() - end, 0.0)
+
+    def _stand(self, labels: Labels, state: Standing | None, since: float) -> None:
+        """Say how things stand with a channel that could not be looked at."""
+        if state is None:  # there is no catalogue to ask: its watermark has not moved
+            if (LAG, labels) in self._values:
+                self._count(LAG, labels, since)
+            return
+        if state.watermark is not None:
+            self._values[LAG, labels] = self._lag(state.watermark)
+        self._values[WAITING, labels] = state.waiting
+        self._values[QUARANTINED, labels] = state.quarantined
+
+    def _lag(self, mark: dt.datetime) -> float:
+        return max((self._clock() - mark).total_seconds(), 0.0)
+
+    def _source(self, source: str) -> Labels:
+        """Return the labels of a source: its device, or, while nobody knows that, its name."""
+        device = self._devices.get(source, "")
+        return _place(device, "") if device else ("", "", _flat(source))
 
     def _add(self, report: SyncReport) -> None:
-        now = self._clock()
         bad = _unfinished(report)
         for (device, channel), mark in report.marks.items():
             labels = _place(device, channel)
             for family in (FILES, BYTES, FAILED, GONE, WAITING, QUARANTINED):
                 self._count(family, labels, 0)  # so that it is there before it happens
             if mark is not None:
-                self._values[LAG, labels] = max((now - mark).total_seconds(), 0.0)
+                self._values[LAG, labels] = self._lag(mark)
             if labels not in bad:
                 self._values[SUCCESS, labels] = round(report.finished.timestamp(), 3)
         for file in report.downloaded:
@@ -139,7 +230,11 @@ class Metrics:
         for failed in report.failed:
             self._count(FAILED, _of(failed.recording.key))
         for problem in report.problems:
-            self._count(PROBLEMS, _place(problem.device, problem.channel))
+            own = bool(problem.channel)
+            labels = (
+                _place(problem.device, problem.channel) if own else self._source(problem.device)
+            )
+            self._count(PROBLEMS, labels)
         for family, keys in (
             (GONE, report.gone),
             (WAITING, report.waiting),
@@ -161,6 +256,7 @@ class Metrics:
     def text(self) -> str:
         """Return the figures as OpenMetrics text."""
         lines: list[str] = []
+        profiles = self._profiles()
         for family in FAMILIES:
             samples = sorted(
                 (labels, value) for (each, labels), value in self._values.items() if each == family
@@ -170,8 +266,15 @@ class Metrics:
             lines += [f"# TYPE {family.name} {family.kind}"]
             lines += [f"# UNIT {family.name} {family.unit}"] if family.unit else []
             lines += [f"# HELP {family.name} {family.help}"]
-            lines += [f"{family.sample}{_labels(labels)} {value!r}" for labels, value in samples]
+            lines += [
+                f"{family.sample}{_labels(labels, profiles)} {value!r}" for labels, value in samples
+            ]
         return "\n".join([*lines, _END, ""])
+
+    def _profiles(self) -> Mapping[str, str]:
+        """Return what the user calls each device."""
+        named = sorted(self._devices.items(), reverse=True)  # of several names the first one counts
+        return {_flat(device): _flat(source) for source, device in named if "://" not in source}
 
     def write(self) -> None:
         """Put the figures into the file: a reader sees the old ones or the new ones, whole.
@@ -205,7 +308,7 @@ def _unfinished(report: SyncReport) -> set[Labels]:
     """
     bad = {_of(failed.recording.key) for failed in report.failed}
     bad |= {_of(key) for key in report.waiting}
-    bad |= {_place(problem.device, problem.channel) for problem in report.problems}
+    bad |= {_place(each.device, each.channel) for each in report.problems if each.channel}
     return bad | {_place(*channel) for channel in report.channels_left}
 
 
@@ -215,17 +318,22 @@ def _of(key: RecordingKey) -> Labels:
 
 def _place(device: str, channel: str) -> Labels:
     """Return the labels of a channel on one line: devices choose these texts."""
-    return _flat(device), _flat(channel)
+    return _flat(device), _flat(channel), ""
+
+
+def _nowhere() -> Labels:
+    return _place("", "")
 
 
 def _flat(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _labels(values: Labels) -> str:
+def _labels(values: Labels, profiles: Mapping[str, str]) -> str:
     if not values:
         return ""
-    pairs = zip(_LABELS, values, strict=True)
+    device, channel, source = values
+    pairs = zip(_LABELS, (device, channel, source or profiles.get(device, "")), strict=True)
     return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in pairs) + "}"
 
 
@@ -253,7 +361,15 @@ def _read(path: Path) -> Iterator[tuple[Family, Labels, float]]:
         if match is None or family is None:
             continue
         with contextlib.suppress(ValueError):
-            value = float(match[4]) if "." in match[4] else int(match[4])
+            value = float(match[5]) if "." in match[5] else int(match[5])
             if math.isfinite(value) and value >= 0:
-                labelled = match[2] is not None
-                yield family, (_unescape(match[2]), _unescape(match[3])) if labelled else (), value
+                yield family, _labels_of(match), value
+
+
+def _labels_of(match: re.Match[str]) -> Labels:
+    if match[2] is None:
+        return ()
+    device, channel, profile = (_unescape(each or "") for each in match.group(2, 3, 4))
+    if match[4] is None and not channel:  # of an older camsync, with a source as its device
+        return "", "", device
+    return device, channel, "" if device else profile

@@ -15,7 +15,7 @@ import attrs
 from .. import registry
 from .._cancel import CancelToken
 from .._places import absolute
-from .._time import TimeSpan, ensure_aware
+from .._time import TimeSpan, ensure_aware, utcnow
 from .._words import kind_of
 from ..catalogue import SyncLedger
 from ..download import Limiter
@@ -33,7 +33,8 @@ Wanted = Collection[str] | Callable[[Channel], bool]
 
 _ORDERS = ("oldest", "newest")
 _MOST = 64
-_LONGEST_SINCE = dt.timedelta(days=36525)
+_CENTURY = dt.timedelta(days=36525)
+"""Nothing was recorded before; and what is longer leaves the calendar when it is counted back."""
 
 
 def shown(provider: Provider | str) -> object:
@@ -95,15 +96,6 @@ class Options:
     def cancel(self) -> CancelToken | None:
         """The caller's own token."""
         return self.download.cancel
-
-    def wants(self, source: Source, channel: Channel) -> bool:
-        """Whether *channel* of *source* is to be synced."""
-        wanted = self.wanted(source)
-        if wanted is None:
-            return True
-        if callable(wanted):
-            return bool(wanted(channel))
-        return not names_of(channel).isdisjoint(wanted)
 
     def wanted(self, source: Source) -> Wanted | None:
         """Return the choice of channels that counts for *source*."""
@@ -189,11 +181,11 @@ def as_settle(value: object) -> dt.timedelta:
     """Check how long a recording is left alone after its end.
 
     Raises:
-        ConfigurationError: It is no length of time, or negative.
+        ConfigurationError: It is no length of time, negative, or longer than a hundred years.
     """
-    if isinstance(value, dt.timedelta) and value >= dt.timedelta(0):
+    if isinstance(value, dt.timedelta) and dt.timedelta(0) <= value <= _CENTURY:
         return value
-    msg = f"settle must be a timedelta that is not negative, not {value!r}"
+    msg = f"settle must be a timedelta from none to a hundred years, not {value!r}"
     raise ConfigurationError(msg, next_step="use datetime.timedelta(minutes=2)")
 
 
@@ -232,7 +224,11 @@ def as_ledger(value: object) -> SyncLedger | None:
 
 def _as_source(value: object) -> Source:
     if isinstance(value, Source):
-        return value
+        return attrs.evolve(
+            value,
+            channels=as_wanted(value.channels),
+            since=None if value.since is None else as_since(value.since),
+        )
     if isinstance(value, str):
         return Source(provider=value)
     if _is_provider(value):
@@ -272,14 +268,18 @@ def as_since(value: object) -> dt.datetime | dt.timedelta:
     """Check a beginning.
 
     Raises:
-        ConfigurationError: It is neither an aware datetime nor a positive length of time.
+        ConfigurationError: It is neither an aware datetime nor a positive length of time, or goes
+            back for more than a hundred years.
     """
     if isinstance(value, dt.datetime):
-        return ensure_aware(value, "since")
+        if ensure_aware(value, "since") >= utcnow() - _CENTURY:
+            return value
+        msg = f"since must be within the last hundred years, not in {value.year}"
+        raise ConfigurationError(msg, next_step="use datetime.timedelta(days=365)")
     if not isinstance(value, dt.timedelta):
         msg = f"since must be an aware datetime or a timedelta, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step="use datetime.timedelta(hours=24)")
-    if not dt.timedelta(0) < value <= _LONGEST_SINCE:
+    if not dt.timedelta(0) < value <= _CENTURY:
         msg = f"since must be a length of time of up to a hundred years, not {value}"
         raise ConfigurationError(msg, next_step="use datetime.timedelta(hours=24)")
     return value
@@ -289,33 +289,41 @@ def as_wanted(value: object, name: str = "channels") -> Wanted | None:
     """Check a choice of channels.
 
     Raises:
-        ConfigurationError: It is one text, or neither a collection nor a function.
+        ConfigurationError: It is one text, neither a collection nor a function, or empty.
     """
     if value is None or callable(value):
         return value
     if isinstance(value, str) or not isinstance(value, Iterable):
         msg = f"{name} must be several channel ids or names, or a function, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step=f'write {name}=["1", "Front door"]')
-    return frozenset(str(each.id) if isinstance(each, Channel) else str(each) for each in value)
+    wanted = frozenset(str(each.id) if isinstance(each, Channel) else str(each) for each in value)
+    if not wanted:
+        msg = f"{name} is empty: nothing at all would be synced"
+        raise ConfigurationError(msg, next_step=f"name the {name}, or leave it out for all of them")
+    return wanted
 
 
 def as_kinds(value: Collection[RecordingKind | str] | None) -> frozenset[RecordingKind] | None:
     """Check a choice of kinds.
 
     Raises:
-        ConfigurationError: There is no such kind.
+        ConfigurationError: There is no such kind, or none is chosen.
     """
     if value is None:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
         msg = f"kinds must be several kinds of recordings, not {kind_of(value)}"
         raise ConfigurationError(msg, next_step='write kinds=["motion"]')
+    known = ", ".join(kind.value for kind in RecordingKind)
     try:
-        return frozenset(RecordingKind(each) for each in value)
+        kinds = frozenset(RecordingKind(each) for each in value)
     except ValueError as error:
-        known = ", ".join(kind.value for kind in RecordingKind)
         msg = f"{error}: there are {known}"
         raise ConfigurationError(msg) from error
+    if not kinds:
+        msg = f"kinds is empty, so that nothing would be synced: there are {known}"
+        raise ConfigurationError(msg, next_step="name the kinds, or leave it out for all of them")
+    return kinds
 
 
 def as_order(value: str) -> str:

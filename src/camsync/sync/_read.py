@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import os
+import re
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ import attrs
 
 from .._places import absolute
 from .._time import TimeSpan, utcnow
-from .._typed import parse_length, parse_moment, parse_since, parse_size
+from .._typed import check_units, parse_length, parse_moment, parse_since, parse_size
 from .._zone import parse_timezone
 from ..catalogue._mistyped import mistyped
 from ..download._layout import Layout
@@ -37,6 +39,7 @@ _STORAGES = ("cloud", "sd", "both")
 _ORDERS = ("oldest", "newest")
 _BOUNDS = 2
 _LONGEST = 80
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})|%\w+%", re.ASCII)
 
 Read = Callable[["Reader", Any], Any]
 
@@ -50,9 +53,12 @@ def _text(_reader: Reader, value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """Return what stands in the place of a text, in the words of a file."""
+    return "an empty one" if isinstance(value, str) or value == [] else _kind(value)
+
+
+def _kind(value: Any) -> str:
     names = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
-    if isinstance(value, str) or value == []:
-        return "an empty one"
+    names[str] = "a text"
     return names.get(type(value), "a table" if isinstance(value, Mapping) else "a date or a time")
 
 
@@ -72,7 +78,34 @@ def _path(reader: Reader, value: Any) -> Path:
     if "\0" in text:
         msg = f"{text[:80]!r} can be no path: it holds a character that no name may have"
         raise ConfigurationError(msg)
-    return absolute(reader.document.folder / path)
+    found = absolute(reader.document.folder / path)
+    _check_variable(text, found)
+    return found
+
+
+def _check_variable(text: str, path: Path) -> None:
+    """Refuse ``$HOME/footage``, unless there is a folder of that very name.
+
+    Raises:
+        ConfigurationError: What was meant as a variable would become the name of a new folder.
+    """
+    match = _VARIABLE.search(text)
+    if match is None:
+        return
+    # The folder up to the part with the variable: what comes below it may be new.
+    parts = [each for each in (path, *path.parents) if match[0] in each.name]
+    if not any(os.path.exists(each) for each in parts):  # noqa: PTH110 - swallows what is too long
+        msg = f"{text[:80]!r} holds {match[0][:40]}, and variables are not replaced here"
+        step = "write the whole path; ~ is your home folder"
+        raise ConfigurationError(msg, next_step=step)
+
+
+def _dest(reader: Reader, value: Any) -> Path:
+    path = _path(reader, value)
+    if os.path.isfile(path):  # noqa: PTH113 - swallows what is too long
+        msg = f"this is a folder for the files, but {path} is a file"
+        raise ConfigurationError(msg, next_step="name a folder: each camera gets its own in it")
+    return path
 
 
 def _home(reader: Reader, value: Any) -> str | Path:
@@ -91,6 +124,8 @@ def _length(reader: Reader, value: Any) -> dt.timedelta:
 
 
 def _since(reader: Reader, value: Any) -> dt.datetime | dt.timedelta:
+    if isinstance(value, str):
+        check_units(value)  # its advice is better than the examples
     examples = "24h, 7d or 2026-09-26T08:00+08:00"
     if reader.document.name:
         examples = '"24h", "7d" or 2026-09-26T08:00:00+08:00'
@@ -158,16 +193,28 @@ def _some(reader: Reader, value: Any) -> int | None:
 
 def _texts(reader: Reader, value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not value:
-        msg = f"expected a list of texts, not {_shown(value)}"
-        raise ConfigurationError(msg, next_step='write ["…", "…"]')
+        alone = isinstance(value, str) or type(value) in {int, float}
+        shown = "an empty one" if value == [] else _kind(value)
+        example = f"[{_written(value)}]" if alone else '["…", "…"]'
+        msg = f"expected a list, in square brackets, not {shown}"
+        raise ConfigurationError(msg, next_step=f"write {example}")
     return tuple(_text(reader, each) for each in value)
+
+
+def _written(value: Any) -> str:
+    """Return one value as it stands in a file."""
+    return f'"{value[:_LONGEST]}"' if isinstance(value, str) else str(value)
 
 
 def _numbers(reader: Reader, value: Any) -> Any:
     """Read channels: people write numbers."""
     listed = isinstance(value, (list, tuple))
-    texts = [str(each) if isinstance(each, int) else each for each in value] if listed else value
+    texts = [_number(each) for each in value] if listed else value
     return as_wanted(_texts(reader, texts))
+
+
+def _number(value: Any) -> Any:
+    return str(value) if type(value) is int else value
 
 
 def _container(reader: Reader, value: Any) -> str:
@@ -232,7 +279,7 @@ def _command(reader: Reader, value: Any) -> tuple[str, ...]:
 
 RUN_KEYS: Mapping[str, Read] = MappingProxyType(
     {
-        "dest": _path,
+        "dest": _dest,
         "channels": _numbers,
         "kinds": _kinds,
         "since": _since,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import logging
 import os
 import secrets
@@ -13,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Union
 
-from .._cancel import CancelToken, check_cancelled
+from .._cancel import CancelToken, cancelled_by, check_cancelled
 from .._retry import RetryPolicy
 from .._secret import Secret
 from .._time import TimeSpan, utcnow
@@ -21,11 +22,12 @@ from ..catalogue import Catalogue, SyncLedger
 from ..download import MIN_FREE, Limiter
 from ..errors import ConfigurationError
 from ..models import ChannelId, DeviceId, RecordingKind
-from ._books import Books
+from ._books import Books, HostError
 from ._context import Context
-from ._device import DeviceRun
+from ._device import Crew, DeviceRun, plan
 from ._events import Pump
 from ._options import OnEvent, Providers, Wanted, as_ledger, as_sources, read_options
+from ._search import turn_of
 from ._tree import prepare
 from ._values import EventKind, Plan, Problem, SyncReport, Verdict
 
@@ -116,6 +118,8 @@ def sync(
         MissingExtraError: ``camsync[sync]`` or ``camsync[mp4]`` is not installed.
         DestinationError: *dest* cannot be written, or another process is syncing to it.
         CatalogueError: The catalogue cannot be read or written.
+        DiskFullError: There is no room for the catalogue.
+        Exception: What *ledger* raises comes out as it is, whatever it is.
     """
     catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
     ledger = as_ledger(ledger)
@@ -150,10 +154,13 @@ def sync(
             ended = bool(last) and all(one.ended for one in last)
             prepare(options.dest, clean=ended and holdings.swept())
             holdings.swept(now=True)
-            batch = holdings.begin_batch()
+            # by them 'camsync status' tells the groups of one run apart
+            sources = [source.label_shown for source in options.sources]
+            batch = holdings.begin_batch(sources=sources)
             owner = f"{os.getpid()}-{secrets.token_hex(8)}"
             books = Books(holdings, ledger, batch=batch, owner=owner, kinds=options.kinds)
             context = Context(options, books)
+            context.tree.check()  # from here on it is noticed when another folder takes its place
             devices = _run(context)
             report = _report(context, devices, batch, started)
             holdings.end_batch(
@@ -194,7 +201,7 @@ def make_plan(
     on_event: OnEvent | None = None,
     cancel: CancelToken | None = None,
 ) -> Plan:
-    """Say what `sync` would do now: search, compare, and change nothing.
+    """Say what `sync` would do now, in its order: search, compare, and write nothing at all.
 
     The arguments are those of `sync`, so that both can be given the same ones. All are checked;
     those that concern the transfer change nothing here, limits included: a plan lists everything
@@ -204,6 +211,7 @@ def make_plan(
         ConfigurationError: An argument is unusable. Nothing was sent.
         MissingExtraError: ``camsync[sync]`` or ``camsync[mp4]`` is not installed.
         CatalogueError: The catalogue cannot be read.
+        Exception: What *ledger* raises comes out as it is, whatever it is.
         CancelledError: *cancel* was set.
     """
     catalogue, providers = _wrapped(catalogue), as_sources(providers)  # tracebacks show arguments
@@ -231,15 +239,15 @@ def make_plan(
         cancel=cancel,
     )
     with _opened(catalogue, create=False) as opened:
-        books = Books(opened.at(options.dest), ledger, batch="", owner="", kinds=options.kinds)
+        holdings = opened.at(options.dest, create=False)
+        books = Books(holdings, ledger, batch="", owner="", kinds=options.kinds)
         context = Context(options, books, keeps=True)
-        _each(context, [DeviceRun(context, source).plan for source in options.sources])
+        _each(context, [functools.partial(plan, context, source) for source in options.sources])
         check_cancelled(cancel)
-    items = sorted(context.tally.items, key=lambda item: item.key.start, reverse=order == "newest")
     return Plan(
         dest=options.dest,
         made_at=context.now,
-        items=tuple(items),
+        items=tuple(sorted(context.tally.items, key=lambda item: turn_of(item, order))),
         problems=tuple(context.tally.problems),
     )
 
@@ -265,7 +273,8 @@ def _opened(given: CatalogueLike, *, create: bool = True) -> Iterator[Catalogue]
 
 def _run(context: Context) -> list[DeviceRun]:
     context.tell(EventKind.STARTED, message=str(context.options.dest))
-    devices = [DeviceRun(context, source) for source in context.options.sources]
+    crew = Crew(context)
+    devices = [DeviceRun(context, source, crew) for source in context.options.sources]
     _each(context, [device.run for device in devices])
     return devices
 
@@ -281,7 +290,20 @@ def _noted(problem: Problem) -> dict[str, str]:
 
 
 def _each(context: Context, parts: Sequence[Callable[[], None]]) -> None:
-    """Run the parts at the same time, each in a thread, and hand out events until all are done."""
+    """Run the parts at the same time, each in a thread, and hand out events until all are done.
+
+    What a host's own table has raised is raised as it is.
+    """
+    try:
+        _in_threads(context, parts)
+    except HostError as error:
+        raised = error.error
+    else:
+        return
+    raise raised  # not above, where it would get another context
+
+
+def _in_threads(context: Context, parts: Sequence[Callable[[], None]]) -> None:
     threads = [
         threading.Thread(target=_guarded, args=(context, part), name=f"camsync-sync-{number}")
         for number, part in enumerate(parts)
@@ -306,7 +328,8 @@ def _each(context: Context, parts: Sequence[Callable[[], None]]) -> None:
 
 def _guarded(context: Context, part: Callable[[], None]) -> None:
     try:
-        part()
+        with cancelled_by(context.halt):
+            part()
     except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
         context.halt.stop("an internal error")
         context.events.put(error)
@@ -338,6 +361,7 @@ def _report(
         waiting=tuple(tally.verdicts[Verdict.WAITING]),
         quarantined=tuple(tally.verdicts[Verdict.QUARANTINED]),
         gone=tuple(tally.verdicts[Verdict.GONE]),
+        elsewhere=tuple(books.still_open(tally.elsewhere)),
         left=len(left),
         channels_left=tuple(dict.fromkeys((key.device, key.channel) for key in left)),
         stopped=stopped,

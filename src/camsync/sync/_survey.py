@@ -8,7 +8,7 @@ import attrs
 
 from .._time import TimeSpan
 from ..catalogue import ChannelMark, Entry, State
-from ..models import Recording
+from ..models import Recording, RecordingKey
 from ._values import PlanItem, Verdict
 
 
@@ -60,10 +60,12 @@ class Look:
     Attributes:
         span: What is searched.
         deep: Whether it looks for footage that has come late.
+        only: The recordings that are wanted of it; None for all.
     """
 
     span: TimeSpan
     deep: bool = False
+    only: frozenset[RecordingKey] | None = None
 
 
 def is_late_look_due(mark: ChannelMark, now: dt.datetime) -> bool:
@@ -134,7 +136,7 @@ def _verdict(
         return Verdict.HELD, ""
     if recording.in_progress or recording.end > now - settle:
         return Verdict.IN_PROGRESS, ""
-    if entry is None or not _waits(entry, now):
+    if entry is None or not waits(entry, now):
         return Verdict.FETCH, f"failed before: {entry.error}" if entry and entry.failures else ""
     when = f"next try {entry.next_try:%Y-%m-%d %H:%M UTC}"
     if entry.state is State.QUARANTINED:
@@ -145,7 +147,7 @@ def _verdict(
     return Verdict.WAITING, f"{when}; at last: {entry.error}"
 
 
-def _waits(entry: Entry, now: dt.datetime) -> bool:
+def waits(entry: Entry, now: dt.datetime) -> bool:
     """Whether it is too early to try again; a moment too far away comes from a clock that was ahead."""
     longest = {State.FAILED: _LONGEST_WAIT, State.QUARANTINED: _WEEK}.get(entry.state)
     if longest is None or entry.next_try is None:

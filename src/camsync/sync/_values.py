@@ -223,6 +223,8 @@ class SyncReport:
         waiting: Keys of those that have failed before and wait for their next try.
         quarantined: Keys of those that have failed so often that they are tried once a week.
         gone: Keys of those that the devices do not list any more, though they were never fetched.
+        elsewhere: Keys of those that another worker, with the same catalogue, was still fetching when
+            this run ended, or has failed to fetch meanwhile.
         left: How many were due but not begun, because of a limit, a full disk or *cancel*.
         channels_left: The channels that these are of, each once.
         stopped: Why the run ended early, in words; empty if it did not.
@@ -245,6 +247,7 @@ class SyncReport:
     waiting: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
     quarantined: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
     gone: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
+    elsewhere: tuple[RecordingKey, ...] = attrs.field(default=(), repr=_count)
     left: int = 0
     channels_left: tuple[tuple[DeviceId, ChannelId], ...] = ()
     stopped: str = ""
@@ -262,8 +265,13 @@ class SyncReport:
     @property
     def complete(self) -> bool:
         """Whether everything that could be had is here: nothing failed, waits or was left."""
-        troubles = (self.failed, self.problems, self.waiting, self.quarantined, self.left)
-        return not any(troubles) and not self.cancelled and not self.stopped
+        return self.settled and not self.elsewhere
+
+    @property
+    def settled(self) -> bool:
+        """Whether this run has nothing left to do: it is `complete`, or another worker has the rest."""
+        amiss = (self.failed, self.problems, self.waiting, self.quarantined)
+        return not any(amiss) and not self.left and not self.cancelled and not self.stopped
 
     @property
     def errors(self) -> tuple[CamsyncError, ...]:
@@ -308,6 +316,7 @@ class SyncReport:
             (len(self.waiting), "waiting for another try"),
             (len(self.quarantined), "quarantined"),
             (len(self.gone), "gone before they were fetched"),
+            (len(self.elsewhere), "with another worker"),
             (self.left, "left for the next run"),
             (len(self.problems), "problem" if len(self.problems) == 1 else "problems"),
         )

@@ -6,6 +6,7 @@ import threading
 
 from collections.abc import Iterable, Sequence
 
+from .._typed import names_meant, near_name
 from ..errors import ConfigurationError
 from ..models import Channel
 from ._options import Options, Source, names_of
@@ -28,6 +29,18 @@ class Wishes:
         with self._lock:
             self._known[id(source)] = tuple(channels)
 
+    def chosen(self, source: Source, channels: Sequence[Channel]) -> list[Channel]:
+        """Return the channels of *source* that are wanted, and note which it has."""
+        self.offered(source, channels)
+        wanted = self._options.wanted(source)
+        if wanted is None:
+            return list(channels)
+        if callable(wanted):
+            return [each for each in channels if wanted(each)]
+        names: frozenset[str] = frozenset().union(*map(names_of, channels))
+        meant = {name for text in wanted for name in names_meant(text, names)[0]}
+        return [each for each in channels if not names_of(each).isdisjoint(meant)]
+
     def unknown(self) -> list[tuple[str, ConfigurationError]]:
         """Return what nobody has: the label of the source, and the error that says it.
 
@@ -47,9 +60,10 @@ class Wishes:
             return None
         known = [channel for source in sources for channel in self._known[id(source)]]
         names: frozenset[str] = frozenset().union(*map(names_of, known))
-        strangers = [repr(name) for name in sorted(set(wanted) - names)]
+        strangers = [part for text in sorted(wanted) for part in names_meant(text, names)[1]]
         if not strangers:
             return None
-        msg = f"there is no channel {', '.join(strangers)}"
+        msg = f"there is no channel {', '.join(map(repr, strangers))}"
         there = ", ".join(f"{each.id} ({each.name})" for each in known)
-        return ConfigurationError(msg, next_step=f"there are: {there or 'none'}")
+        near = near_name(strangers[0], [each.name for each in known])
+        return ConfigurationError(msg, next_step=f"{near}there are: {there or 'none'}")

@@ -82,7 +82,7 @@ def _what(provider: MemoryProvider) -> tuple[camsync.Channel, TimeSpan]:
 @scenario(
     *of(
         "camsync.Catalogue",
-        "at destinations close engine place now reading writing claim",
+        "at destinations close engine place now reading writing claim enter known_as",
     ),
     "camsync.Catalogue.__enter__",
     "camsync.Catalogue.__exit__",
@@ -93,7 +93,7 @@ def _what(provider: MemoryProvider) -> tuple[camsync.Channel, TimeSpan]:
         " prune pin channels note",
     ),
     *of("camsync.Coverage", "seconds fraction_held gaps"),
-    *of("camsync.Entry", "held"),
+    *of("camsync.Entry", "held is_short"),
     "camsync.ChannelMark",
     "camsync.catalogue.KnownChannel",
     "camsync.catalogue.Batch",
@@ -110,7 +110,7 @@ def all_of_its_methods(stage: Stage) -> None:
     with Catalogue(place) as catalogue:
         holdings = catalogue.at(dest)
         channel = provider.channels()[0]
-        stage.keep(catalogue, holdings, catalogue.destinations(), catalogue.place, catalogue.now())
+        stage.keep(catalogue, holdings, catalogue.destinations(), catalogue.known_as(dest))
         with holdings.lock(), stage.fails(camsync.DestinationBusyError), holdings.lock():
             pass
         batch = holdings.begin_batch(login=Secret(stage.plain()), what=[Secret(stage.plain())])
@@ -130,13 +130,15 @@ def all_of_its_methods(stage: Stage) -> None:
         mark = holdings.searched("M1", "1", _LAST_HOUR, since_batch=batch)
         holdings.end_batch(batch, error=_refusal(stage), secret=Secret(stage.plain("wrong")))
         holdings.note(provider.channels())
-        stage.keep(holdings.channels())
-        stage.keep(mark, holdings.mark_of("M1", "1"), holdings.batches(), holdings.folders())
+        stage.keep(holdings.channels(), mark, holdings.mark_of("M1", "1"))
+        stage.keep(holdings.batches(), holdings.folders())
         coverage = holdings.coverage("M1", "1", _LAST_HOUR)
-        stage.keep(coverage, coverage.seconds("held"), coverage.fraction_held, coverage.gaps)
-        stage.keep(holdings.gaps("M1", "1", _LAST_HOUR), holdings.find(keys))
+        gaps = coverage.gaps, holdings.gaps("M1", "1", _LAST_HOUR)
+        stage.keep(coverage, coverage.seconds("held"), coverage.fraction_held, gaps)
         entries: list[Entry] = list(holdings.entries(states=[State.VERIFIED]))
-        stage.keep(entries, [entry.held for entry in entries])
+        stage.keep(
+            entries, holdings.find(keys), [(entry.held, entry.is_short) for entry in entries]
+        )
         holdings.pin(first.key)
         stage.keep(holdings.prune(keep=_MINUTE), holdings.reconcile(deep=True).clean)
         elsewhere = dest.rename(dest.with_name("elsewhere"))
@@ -146,7 +148,7 @@ def all_of_its_methods(stage: Stage) -> None:
         done.path.write_bytes(b"changed")
         stage.keep(holdings.reconcile(repair=True))
         with catalogue.reading(), catalogue.writing(), catalogue.claim(stage.folder) as mine:
-            stage.keep(mine, repr(catalogue.engine), repr(catalogue.place))
+            stage.keep(mine, repr(catalogue.engine), repr(catalogue.place), catalogue.now())
         _misused(stage, holdings, attrs.evolve(first.key, item="nobody's"))
     with stage.fails(camsync.CatalogueError):
         catalogue.at(dest)

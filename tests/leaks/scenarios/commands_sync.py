@@ -21,6 +21,8 @@ _TO = ("--container", "original")
     "$ camsync reconcile",
     "$ camsync prune",
     "$ camsync rearm",
+    "$ camsync pin",
+    "$ camsync forget",
     "$ camsync clip",
 )
 def with_a_variable(stage: Stage) -> None:
@@ -38,7 +40,11 @@ def with_a_variable(stage: Stage) -> None:
     stage.cli("status", dest, "--json")
     stage.cli("clip", url, "1", "3m", "2m", "clip.mp4", "--held", dest, "-vv", code=None)
     stage.cli("reconcile", dest, "--deep", "--repair", "--json")
-    stage.cli("prune", dest, "--keep", "1s", "--yes", "-vv")
+    stage.cli("pin", dest, "hik://NONE/101/20240101T100000Z/x", "--off", "-vv", code=2)
+    stage.cli("pin", dest, *sorted(dest.rglob("Cam*/*"))[:1], "--json")
+    stage.cli("prune", dest, "--keep", "1s", "--yes", "-vv", "--max-delete", "0", code=2)
+    stage.cli("prune", dest, "--keep", "1s", "--yes", "-vv", "--max-delete", "100%", code=None)
+    stage.cli("forget", dest, "-vv", code=2)
     stage.cli("rearm", dest, "-vv")
     stage.environ("CAMSYNC_PASSWORD", "wrong")
     for more in (["-vv"], ["-vv", "--json"], ["--quiet"]):
@@ -118,12 +124,15 @@ def with_every_option(stage: Stage) -> None:
     stage.cli("sync", url, "--dry-run", "--password-file", good, "--dest", "out", "-vv", code=None)
     stage.cli("clip", url, "1", "2m", "1m", "--dest", "x.mp4", *way[:6], "-vv", code=None)
     stage.cli("reconcile", "out", "--forget", "--catalogue", "c.sqlite3", "-vv", code=None)
-    for other in ("status", "reconcile", "prune", "rearm"):
+    for other in ("status", "reconcile", "prune", "rearm", "forget"):
         stage.cli(other, "out", "--config", "none.toml", "-vv", code=2)
         stage.cli(other, "out", "--catalogue", "c.sqlite3", "-vv", code=None)
-    stage.cli("status", "out", "--days", "2", "--catalogue", "c.sqlite3", "-vv")
+    for path in ("--config", "none.toml"), ("--catalogue", "c.sqlite3"):
+        stage.cli("pin", "out", "x.mp4", *path, "-vv", code=2)
+    more = ("--channel", "1", "--days", "2", "--catalogue", "c.sqlite3")
+    stage.cli("status", "out", *more, "-vv")
     stage.cli("prune", "out", "--max-bytes", "1G", "--catalogue", "c.sqlite3", "-vv")
-    clip = ("--gaps", "split", "--timezone", "UTC", "--catalogue", "c.sqlite3")
+    clip = ("--quiet", "--gaps", "split", "--timezone", "UTC", "--catalogue", "c.sqlite3")
     stage.cli("clip", url, "1", "2m", "1m", "clip", *clip, *way[:6], "-vv", code=None)
 
 

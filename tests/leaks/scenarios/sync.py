@@ -31,7 +31,10 @@ _NOWHERE = "127.0.0.1:1"
     "camsync.Source",
     *of("camsync.Plan", "of fetch bytes unsized"),
     *of("camsync.PlanItem", "size"),
-    *of("camsync.SyncReport", "bytes complete errors locked_out channels_fetched channels_failed"),
+    *of(
+        "camsync.SyncReport",
+        "bytes complete settled errors locked_out channels_fetched channels_failed",
+    ),
     "camsync.SyncEvent",
     "camsync.Totals",
     *of("camsync.Limiter", "rate take"),
