@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 
@@ -12,12 +11,12 @@ from pathlib import Path, PurePosixPath
 
 import attrs
 
+from .. import _checksum
 from .._cancel import CancelToken, check_cancelled
 from ..errors import DestinationError
 
 
 VIDEO = frozenset({".mp4", ".mpg", ".mpeg", ".ps", ".ts"})
-_BLOCK = 1024 * 1024
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -62,12 +61,8 @@ def digest_of(path: Path, cancel: CancelToken | None = None) -> str:
         OSError: It cannot be read.
         CancelledError: *cancel* was set.
     """
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            check_cancelled(cancel)
-            digest.update(block)
-    return digest.hexdigest()
+        return _checksum.digest_of(stream, cancel)
 
 
 def walk(

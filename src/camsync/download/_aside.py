@@ -14,11 +14,10 @@ import queue
 import threading
 
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import attrs
 
-from .._cancel import CancelToken, check_cancelled
 from ._window import Window
 
 
@@ -268,17 +267,3 @@ class _Flow(Window):
     @property
     def end(self) -> int:
         return self._base + len(self._data)
-
-
-def digest_of(file: BinaryIO, cancel: CancelToken | None = None) -> str:
-    """Return the SHA-256 of what is left to read of *file*, in hexadecimal digits.
-
-    Raises:
-        CancelledError: *cancel* was set.
-        OSError: It cannot be read.
-    """
-    summed = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        check_cancelled(cancel)
-        summed.update(block)
-    return summed.hexdigest()

@@ -19,9 +19,9 @@ from pathlib import Path
 import attrs
 
 from .._cancel import CancelToken
+from .._checksum import digest_of
 from ..errors import CorruptMediaError
 from ..models import Downloaded, Recording
-from ._aside import digest_of
 from ._boxes import read_mp4
 from ._files import disk_errors
 from ._paths import EXTENSIONS, Names, key_digest

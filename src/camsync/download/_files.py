@@ -23,9 +23,10 @@ from types import TracebackType
 from typing import BinaryIO
 
 from .._cancel import CancelToken
+from .._checksum import digest_of
 from .._words import size_text
 from ..errors import CamsyncError, DestinationError, DiskFullError
-from ._aside import Aside, Look, Seen, digest_of
+from ._aside import Aside, Look, Seen
 
 
 if sys.platform != "win32":  # pragma: no branch - Windows has no fcntl
