@@ -1056,6 +1056,22 @@ def test_a_channel_of_which_nothing_is_wanted_yet(run):
     assert [] == recorder.searched["1"]
 
 
+def test_a_beginning_in_the_future_is_told(run, caplog):
+    """A slip of the year, or ten o'clock said at nine: nothing is fetched, and somebody says why."""
+    recorder = Recorder()
+    recorder.record("1", NOW - 60 * MINUTE)
+
+    run(recorder, since=dt.datetime.now(dt.timezone.utc) + 60 * MINUTE)
+
+    assert "nothing is wanted before" in caplog.text
+
+
+def test_two_beginnings_contradict_each_other(run):
+    """Otherwise one of them would be left out without a word."""
+    with pytest.raises(ConfigurationError, match="since and span contradict"):
+        run(Recorder(), since=60 * MINUTE, span=TimeSpan(NOW - 60 * MINUTE, NOW))
+
+
 def test_a_slow_display_does_not_fill_the_memory(run, monkeypatch):
     """Progress is dropped when nobody keeps up with it; the rest is told."""
     monkeypatch.setattr(_events, "_LAGGING", -1)

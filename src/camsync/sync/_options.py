@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -31,6 +32,7 @@ OnEvent = Callable[[SyncEvent], object]
 Providers = Union["Provider", str, "Source", Iterable[Union["Provider", str, "Source"]]]
 Wanted = Collection[str] | Callable[[Channel], bool]
 
+_log = logging.getLogger("camsync.sync")
 _ORDERS = ("oldest", "newest")
 _MOST = 64
 _CENTURY = dt.timedelta(days=36525)
@@ -133,6 +135,9 @@ def read_options(
         MissingExtraError: ``container="mp4"`` without PyAV.
     """
     sources = as_sources(providers)
+    if since is not None and span is not None:
+        msg = "since and span contradict each other"
+        raise ConfigurationError(msg, next_step="give one of them")
     checked: Any = on_event  # it takes other events, but must be a function all the same
     return Options(
         sources=sources,
@@ -272,7 +277,9 @@ def as_since(value: object) -> dt.datetime | dt.timedelta:
             back for more than a hundred years.
     """
     if isinstance(value, dt.datetime):
-        if ensure_aware(value, "since") >= utcnow() - _CENTURY:
+        if ensure_aware(value, "since") > utcnow():
+            _log.warning("since is in the future: nothing is wanted before %s", value)
+        if value >= utcnow() - _CENTURY:
             return value
         msg = f"since must be within the last hundred years, not in {value.year}"
         raise ConfigurationError(msg, next_step="use datetime.timedelta(days=365)")
