@@ -11,14 +11,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import attrs
 
 from .._time import TimeSpan, ensure_aware
-from ..catalogue import ChannelMark, Entry, Holdings, Pace, State, SyncLedger
+from ..catalogue import ChannelMark, Entry, Holdings, State, SyncLedger
 from ..catalogue._values import SLACK
 from ..download import camera_name
 from ..errors import CamsyncError, DestinationBusyError
 from ..models import Channel, Codec, Downloaded, Recording, RecordingKey, RecordingKind
-from ._pace import learnt, recalled
 from ._survey import USUAL
-from ._turns import GateFigures
 
 
 LEASE = 120.0
@@ -250,11 +248,6 @@ class Books:
         """Keep others off a recording; False if somebody else has it."""
         return self.holdings.lease(key, owner=self._owner, seconds=LEASE, begin=True)
 
-    def still_open(self, keys: Collection[RecordingKey]) -> list[RecordingKey]:
-        """Return those of *keys* that another worker has not brought to an end yet."""
-        entries = self.holdings.find(keys) if keys else {}
-        return [key for key, entry in entries.items() if entry.state is not State.VERIFIED]
-
     def renew(self) -> None:
         """Keep what this run has leased."""
         self.holdings.renew(self._owner, LEASE)
@@ -278,16 +271,6 @@ class Books:
     def release(self, key: RecordingKey) -> None:
         """Give a recording back that this run has leased."""
         self.holdings.release(key, owner=self._owner)
-
-    def pace(self, source: str, now: dt.datetime) -> Pace | None:
-        """Return how many downloads at once *source* has borne in earlier runs."""
-        return recalled(self.holdings.pace_of(source), now)
-
-    def note_pace(self, source: str, figures: GateFigures, now: dt.datetime) -> None:
-        """Remember how many downloads at once *source* has borne in this run."""
-        pace = learnt(figures, self.holdings.pace_of(source), now)
-        if pace is not None:
-            self.holdings.note_pace(source, pace)
 
     def watermark(self, channel: Channel) -> dt.datetime | None:
         """Return how far a channel is done, and tell the host what this run has found of that.

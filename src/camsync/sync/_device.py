@@ -16,6 +16,7 @@ from ._context import Context
 from ._fetching import Fetching
 from ._gate import Gate, Gated
 from ._options import Source
+from ._pace import note, recalled
 from ._search import OF_THE_CATALOGUE, Survey
 from ._values import Verdict
 
@@ -85,6 +86,7 @@ class DeviceRun:
         self._context = context
         self._source = source
         self._label = source.label_shown
+        self._holdings = context.books.holdings
         self._survey = Survey(context, source, writes=True)
         self._crew = crew
         self.channels: tuple[Channel, ...] = ()
@@ -115,7 +117,7 @@ class DeviceRun:
                 self._fetch(gated, found.due)
                 self.done.set()
                 self._take_over(gated, found.due)
-                self._context.books.note_pace(self._label, gate.figures, self._context.now)
+                note(self._holdings, self._label, gate.figures, self._context.now)
         except CancelledError:
             return  # the report says so
         except OF_THE_CATALOGUE:
@@ -156,7 +158,7 @@ class DeviceRun:
     def _gate(self) -> Gate:
         """Return a gate that begins with what the last run has learnt of this device."""
         cap = self._context.options.concurrency
-        pace = self._context.books.pace(self._label, self._context.now)
+        pace = recalled(self._holdings.pace_of(self._label), self._context.now)
         if pace is None:
             return Gate(cap=cap)
         return Gate(cap=cap, start=pace.streams, ceiling=pace.ceiling)

@@ -6,7 +6,7 @@ import datetime as dt
 
 import attrs
 
-from ..catalogue import Pace
+from ..catalogue import Holdings, Pace
 from ._turns import GateFigures
 
 
@@ -30,3 +30,10 @@ def learnt(figures: GateFigures, before: Pace | None, now: dt.datetime) -> Pace 
     same = known and not figures.refused and not figures.broken
     moment = before.learnt_at if before is not None and same else now
     return Pace(streams=figures.limit, ceiling=figures.ceiling, learnt_at=moment)
+
+
+def note(holdings: Holdings, source: str, figures: GateFigures, now: dt.datetime) -> None:
+    """Remember how many downloads at once *source* has borne in this run."""
+    pace = learnt(figures, holdings.pace_of(source), now)
+    if pace is not None:
+        holdings.note_pace(source, pace)

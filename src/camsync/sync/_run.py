@@ -18,10 +18,10 @@ from .._cancel import CancelToken, cancelled_by, check_cancelled
 from .._retry import RetryPolicy
 from .._secret import Secret
 from .._time import TimeSpan, utcnow
-from ..catalogue import Catalogue, SyncLedger
+from ..catalogue import Catalogue, Holdings, State, SyncLedger
 from ..download import MIN_FREE, Limiter
 from ..errors import ConfigurationError
-from ..models import ChannelId, DeviceId, RecordingKind
+from ..models import ChannelId, DeviceId, RecordingKey, RecordingKind
 from ._books import Books, HostError
 from ._context import Context
 from ._device import Crew, DeviceRun, plan
@@ -337,6 +337,12 @@ def _guarded(context: Context, part: Callable[[], None]) -> None:
         context.events.put(None)  # so that nobody waits for an event that does not come
 
 
+def _still_open(holdings: Holdings, keys: list[RecordingKey]) -> tuple[RecordingKey, ...]:
+    """Return those of *keys* that another worker has not brought to an end yet."""
+    entries = holdings.find(keys) if keys else {}
+    return tuple(key for key, entry in entries.items() if entry.state is not State.VERIFIED)
+
+
 def _report(
     context: Context, devices: list[DeviceRun], batch: str, started: dt.datetime
 ) -> SyncReport:
@@ -361,7 +367,7 @@ def _report(
         waiting=tuple(tally.verdicts[Verdict.WAITING]),
         quarantined=tuple(tally.verdicts[Verdict.QUARANTINED]),
         gone=tuple(tally.verdicts[Verdict.GONE]),
-        elsewhere=tuple(books.still_open(tally.elsewhere)),
+        elsewhere=_still_open(books.holdings, tally.elsewhere),
         left=len(left),
         channels_left=tuple(dict.fromkeys((key.device, key.channel) for key in left)),
         stopped=stopped,
