@@ -85,7 +85,7 @@ class Terminal:
                 break
             shown += piece.replace("\r\n", "\n")
             if waiting and shown.rstrip().endswith(waiting[0][0]):
-                answer = waiting.pop(0)[1]
+                question, answer = waiting.pop(0)
                 if answer is CTRL_C:  # the terminal is nobody's controlling one
                     process.send_signal(signal.SIGINT)
                 elif answer is SIGTERM:
@@ -93,9 +93,18 @@ class Terminal:
                     self.flags_asked = _flags(terminal)
                     process.send_signal(signal.SIGTERM)
                 else:
+                    if not question.startswith(("[", "User name")):
+                        _wait_until_hidden(terminal)
                     os.write(terminal, f"{answer}\n".encode())
         assert [] == waiting, shown
         return shown
+
+
+def _wait_until_hidden(terminal):
+    """Wait until what is typed is not shown: old click asks first, and then forgets what was typed."""
+    over = time.monotonic() + 5
+    while _flags(terminal) & termios.ECHO and time.monotonic() < over:
+        time.sleep(0.005)
 
 
 def _flags(terminal):

@@ -68,7 +68,7 @@ Read the files before you post them: text in fields that camsync does not know i
 """
 
 
-@attrs.define
+@attrs.define(eq=False)  # compared, it could not be a key, as logging wants it to be (attrs 22)
 class _Record(logging.Handler):
     """Keeps the log of the run as lines, details included."""
 
@@ -76,8 +76,6 @@ class _Record(logging.Handler):
 
     def __attrs_post_init__(self) -> None:
         super().__init__(logging.DEBUG)
-
-    __hash__ = logging.Handler.__hash__
 
     def emit(self, record: logging.LogRecord) -> None:
         if len(self.lines) >= _MOST_LINES:

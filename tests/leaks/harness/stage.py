@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -221,6 +222,11 @@ class Stage:
                     time.sleep(0.3)  # people press it while a question waits, not before
                     process.send_signal(signal.SIGINT)
                 else:
+                    over = (
+                        time.monotonic() + 5
+                    )  # old click asks first, and then hides what is typed
+                    while termios.tcgetattr(mine)[3] & termios.ECHO and time.monotonic() < over:
+                        time.sleep(0.005)
                     os.write(mine, f"{self.plain(secret)}\n".encode())
         return shown
 
