@@ -53,6 +53,8 @@ class Row:
         self.owner = None
         self.until = 0
         self.missed = None
+        self.short = False
+        """It has a file, which is to be replaced by a longer one."""
 
     @property
     def done(self):
@@ -95,6 +97,7 @@ class Histories(RuleBasedStateMachine):
         elif row.state is State.VERIFIED:
             if row.growing and not growing:
                 self._reset(row)
+                row.short = True
         elif row.state is State.GONE:
             self._reset(row)
             row.growing = growing
@@ -132,7 +135,7 @@ class Histories(RuleBasedStateMachine):
         if row.missed is None:
             row.missed = self.seconds
         elif self.seconds - row.missed >= MISSED_FOR.total_seconds():
-            row.state, row.growing = State.GONE, False
+            self._gone(row)
 
     @rule(index=indexes)
     def plan(self, index):
@@ -184,6 +187,7 @@ class Histories(RuleBasedStateMachine):
         )
         self.holdings.verified(file, batch="x", sha256="")
         row.state, row.growing, row.failures = State.VERIFIED, growing, 0
+        row.short = False
 
     @rule(index=indexes, cancelled=st.booleans())
     def fail(self, index, cancelled):
@@ -204,7 +208,13 @@ class Histories(RuleBasedStateMachine):
         self.holdings.gone([_key(index)])
         row = self.rows.get(index)
         if row is not None and row.state is not State.VERIFIED:
-            row.state, row.growing = State.GONE, False
+            self._gone(row)
+
+    def _gone(self, row):
+        """What has a file stays held: only the rest of it is lost."""
+        row.state, row.growing = State.VERIFIED if row.short else State.GONE, False
+        row.failures = 0 if row.short else row.failures
+        row.short = False
 
     @rule()
     def rearm(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -144,3 +144,18 @@ def test_what_another_worker_has_is_named_unless_it_is_done(tmp_path, recorder, 
     assert report.elsewhere == (() if finished else (last,))
     assert report.complete is finished
     assert ("with another worker" in str(report)) is not finished
+
+
+def test_work_that_is_dropped_at_once_ends_the_run(run):
+    """An executor that takes a download and cancels it is none that brings it."""
+
+    class Dropping(ThreadPoolExecutor):
+        def submit(self, *_, **__):
+            future = Future()
+            future.cancel()
+            return future
+
+    with Dropping(1) as pool:
+        report = run(executor=pool)
+
+    assert "dropped what it was given" in report.stopped
